@@ -1,0 +1,1 @@
+"""The worker: pull, claim, batch, run models in child processes, settle."""

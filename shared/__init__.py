@@ -1,0 +1,1 @@
+"""What both services agree on: states, statements, the wire message, the broker. Neither FastAPI nor torch."""

@@ -1,0 +1,1 @@
+"""Tables, migrations and every statement; the only place that speaks SQL."""
