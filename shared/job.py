@@ -1,0 +1,85 @@
+"""A job as a value: what a row of `jobs` says at one moment. Frozen; a newer one replaces it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.states import ErrorCode, JobState, Task
+
+# A JSON document as text, exactly as it was sent: inputs and results are carried, never parsed on the way.
+JsonText = str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt that ended badly, as `error.attempts` shows it. Times are RFC 3339."""
+
+    attempt: int
+    worker: str | None
+    started_at: str | None  # None: it never reached the model
+    ended_at: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    code: ErrorCode
+    message: str
+    retryable: bool  # whether trying again could help
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    fraction: float  # 0 to 1
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: UUID
+    owner: str
+    task: Task
+    model: str
+    version: int
+    state: JobState
+    queue: str
+    progress: Progress | None
+    attempt: int  # of the latest claim; only ever grows
+    charged: int  # bad ends that were this job's own doing; limited by max_attempts
+    max_attempts: int
+    result: JsonText | None
+    error: JobError | None
+    metadata: JsonText | None
+    batch_id: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    queue_deadline: datetime
+    purge_at: datetime | None
+    revision: int  # one more with every visible change; the ETag
+
+    @property
+    def log_context(self) -> Mapping[str, str | int]:
+        return {"job_id": str(self.id), "model": self.model, "state": self.state.value, "attempt": self.attempt}
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a submission becomes: everything decided but the clock, which is the database's."""
+
+    id: UUID
+    owner: str
+    task: Task
+    model: str
+    version: int
+    queue: str
+    input: JsonText
+    metadata: JsonText | None
+    queue_ttl: float  # seconds
+    execution_timeout: float  # seconds
+    max_attempts: int
+    traceparent: str | None = None
+    batch_id: UUID | None = None
