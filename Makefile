@@ -1,0 +1,60 @@
+# Everything that is done with this repository. `make` lists it.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list the targets
+	@echo "Torchrelay: make TARGET [ARGS=\"...\"]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: $(INSTALLED) ## start everything on this machine; ARGS="--fresh" starts over, ARGS="--help" tells more
+	@exec $(BIN)/python -m deploy.local $(ARGS)
+
+.PHONY: test
+test: $(INSTALLED) ## run the tests; ARGS="tests/unit -k relay" runs some
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(INSTALLED) ## everything that must hold besides the tests: lint, format, types, imports, generated files
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check || { echo "Not formatted: .venv/bin/ruff format"; exit 1; }
+	@$(BIN)/python -m mypy --no-error-summary
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m api_service.openapi --check
+
+.PHONY: openapi
+openapi: $(INSTALLED) ## write openapi.json from the code
+	@$(BIN)/python -m api_service.openapi
+
+# The lock is everything (the extra `dev`), and the constraints of each image: pip install -c requirements.lock '.[api]'.
+# What is cut from it: the build of torch (+cpu), which is each machine's own business, and this project itself.
+.PHONY: lock
+lock: $(INSTALLED) ## write requirements.lock from pyproject.toml; ARGS="--upgrade" takes the newest of all
+	@$(BIN)/python -m piptools compile --quiet --extra dev --strip-extras --allow-unsafe --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style line \
+		--output-file requirements.lock $(ARGS) pyproject.toml
+	@sed -i.bak -e 's/^\(torch==[0-9.]*\)+[a-z0-9]*/\1/' -e '/^torchrelay @/d' -e '/^#/d' -e '/^$$/d' \
+		-e 's/torchrelay (pyproject.toml)/torchrelay/' -e 's/torchrelay, torchrelay/torchrelay/' requirements.lock && rm requirements.lock.bak
+
+.PHONY: clean
+clean: ## remove what was installed and built; the data in .torchrelay stay
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
+	@echo "Installing into $(VENV): a few minutes the first time ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
