@@ -1,0 +1,171 @@
+"""The worker's statements before the model runs: claim a batch, find out why not, put back, record the start."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Float,
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
+
+from shared.database.entries import LOSS_DELAY, announced, enter_queued, is_state
+from shared.database.fence import WORKER, attempts, held_by, locked, locked_entries, rows_given, worker_is_alive
+from shared.database.pool import Database
+from shared.database.statement import Statement, clock, constant, each, seconds
+from shared.database.tables import jobs
+from shared.job import JsonText
+from shared.states import HELD, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One attempt, held by one incarnation: all that the worker needs to run and settle it."""
+
+    id: UUID
+    attempt: int
+    input: JsonText
+    execution_timeout: float  # seconds, from the start
+    alone: bool  # must run alone (rule 10)
+    published_at: datetime | None
+
+
+class Unclaimed(Enum):
+    """Why a message's job was not claimed, and so what becomes of the message (rule 5)."""
+
+    WORKER_NOT_ALIVE = auto()  # keep it: heartbeat first
+    NOT_SERVED = auto()  # queued, for a model or version that this worker does not serve: put it back, ack
+    CLAIMABLE = auto()  # became claimable in between: claim again
+    ROW = auto()  # finished, held, not due, or gone: the row knows what comes next; ack
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What the start statement found. What is in neither set belongs to a newer attempt, if the worker is alive."""
+
+    running: frozenset[UUID]  # may go to the child
+    cancelling: frozenset[UUID]  # to be settled as stopped instead (rule 8)
+    worker_alive: bool
+
+
+def _claim() -> Statement:
+    due = locked(
+        jobs.c.id == any_(each("ids", Uuid)),
+        is_state(JobState.QUEUED),
+        jobs.c.available_at <= func.now(),
+        jobs.c.model == bindparam("model", type_=Text),
+        jobs.c.version == bindparam("version", type_=Integer),
+        worker_is_alive(),
+    )
+    timeout = cast(func.extract("epoch", jobs.c.execution_timeout), Float).label("execution_timeout")
+    claimed = (
+        update(jobs)
+        .where(jobs.c.id == due.c.id)
+        .values(
+            state=constant(JobState.RUNNING),
+            worker=WORKER,
+            attempt=jobs.c.attempt + 1,
+            started_at=null(),  # rule 9: an earlier attempt's start is not this one's
+            progress=null(),
+            revision=jobs.c.revision + 1,
+        )
+        .returning(jobs.c.id, jobs.c.attempt, jobs.c.input, timeout, jobs.c.alone, jobs.c.published_at)
+        .cte("claimed")
+    )
+    return Statement("claim", announced(claimed))
+
+
+def _explain() -> Statement:
+    wanted = rows_given("wanted", {"ids": Uuid})
+    due = jobs.c.available_at <= func.now()
+    return Statement(
+        "explain_unclaimed",
+        select(
+            wanted.c.ids.label("id"),
+            worker_is_alive().label("alive"),
+            func.coalesce(is_state(JobState.QUEUED) & due, literal_column("false")).label("due"),
+            jobs.c.model,
+            jobs.c.version,
+        ).select_from(wanted.outerjoin(jobs, jobs.c.id == wanted.c.ids)),
+    )
+
+
+def _put_back() -> Statement:
+    entries = locked_entries()
+    later = clock() + seconds(literal_column(str(LOSS_DELAY), Float))
+    put = update(jobs).where(jobs.c.id == entries.c.id).values(enter_queued(later)).returning(jobs.c.id).cte("put")
+    return Statement("put_back", announced(put))
+
+
+def _start() -> Statement:
+    mine = attempts()
+    held = locked(held_by(mine), worker_is_alive())
+    changed = (
+        update(jobs)
+        .where(jobs.c.id == held.c.id)
+        .values(
+            started_at=case((is_state(JobState.RUNNING), clock()), else_=null()),  # found cancelled: does not start
+            free_losses=0,
+            revision=jobs.c.revision + 1,
+        )
+        .returning(jobs.c.id, jobs.c.state)
+        .cte("changed")
+    )
+    return Statement("start", announced(changed))
+
+
+_CLAIM = _claim()
+_EXPLAIN = _explain()
+_PUT_BACK = _put_back()
+_START = _start()
+_IS_ALIVE = Statement("worker_is_alive", select(worker_is_alive().label("alive")))
+
+
+async def claim(db: Database, worker: UUID, model: str, version: int, ids: Collection[UUID]) -> list[Claimed]:
+    """Takes those of `ids` that are queued, due and for this model version: attempt + 1, and the input with it."""
+    rows = await db.fetch(_CLAIM, worker=worker, model=model, version=version, ids=list(ids))
+    return [Claimed(*(row[name] for name in Claimed.__slots__)) for row in rows]
+
+
+async def explain_unclaimed(
+    db: Database, worker: UUID, serves: Collection[tuple[str, int]], ids: Collection[UUID]
+) -> dict[UUID, Unclaimed]:
+    """Why a claim left these out. serves: the (model, version) pairs that this worker runs."""
+
+    def reason(row: Mapping[str, Any]) -> Unclaimed:
+        if not row["alive"]:
+            return Unclaimed.WORKER_NOT_ALIVE
+        if not row["due"]:
+            return Unclaimed.ROW
+        return Unclaimed.CLAIMABLE if (row["model"], row["version"]) in serves else Unclaimed.NOT_SERVED
+
+    return {row["id"]: reason(row) for row in await db.fetch(_EXPLAIN, worker=worker, ids=list(ids))}
+
+
+async def put_back(db: Database, messages: Collection[tuple[UUID, int]]) -> list[UUID]:
+    """Re-queues jobs that this worker does not serve, for another to take. messages: (job id, publish_no of the message)."""
+    ids, numbers = [job_id for job_id, _ in messages], [number for _, number in messages]
+    return [row["id"] for row in await db.fetch(_PUT_BACK, id=ids, publish_no=numbers)]
+
+
+async def start(db: Database, worker: UUID, held: Collection[tuple[UUID, int]]) -> Started:
+    """Records, before the child gets the batch, that these (id, attempt) run from now on (rule 9)."""
+    ids, numbers = [job_id for job_id, _ in held], [number for _, number in held]
+    rows = await db.fetch(_START, worker=worker, id=ids, attempt=numbers)
+    found = {state: frozenset(row["id"] for row in rows if row["state"] == state) for state in HELD}
+    alive = len(rows) == len(ids) or (await db.fetch(_IS_ALIVE, worker=worker))[0]["alive"]
+    return Started(found[JobState.RUNNING], found[JobState.CANCELLING], alive)

@@ -1,0 +1,106 @@
+"""The relay's statements (rules 2 and 3): lease rows to publish, stamp them, let them go; and forgetting publications."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from asyncpg import Record
+from sqlalchemy import ColumnElement, Float, Integer, Text, bindparam, func, literal_column, null, or_, select, update
+
+from shared.database.entries import forget_publication, is_state
+from shared.database.fence import locked, locked_entries
+from shared.database.pool import Database
+from shared.database.statement import Statement, clock, seconds
+from shared.database.tables import jobs
+from shared.states import JobState
+
+# How long a relay may take to publish and stamp what it leased, before another one takes over.
+PUBLISH_LEASE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """One entry into `queued` that is to be published."""
+
+    id: UUID
+    publish_no: int
+    queue: str
+    model: str
+    task: str
+    traceparent: str | None
+
+
+def _lease() -> Statement:
+    due = (
+        select(jobs.c.id)
+        .where(
+            is_state(JobState.QUEUED),
+            jobs.c.published_at.is_(None),
+            jobs.c.available_at <= func.now(),
+            or_(jobs.c.publish_leased_until.is_(None), jobs.c.publish_leased_until < func.now()),
+        )
+        .order_by(jobs.c.available_at)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    return Statement(
+        "lease_unpublished",
+        update(jobs)
+        .where(jobs.c.id == due.c.id)
+        .values(publish_leased_until=clock() + seconds(literal_column(str(PUBLISH_LEASE), Float)))
+        .returning(*(jobs.c[name] for name in Unpublished.__slots__)),
+    )
+
+
+def _for_entries(name: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> Statement:
+    entries = locked_entries(*conditions)
+    return Statement(name, update(jobs).where(jobs.c.id == entries.c.id).values(values).returning(jobs.c.id))
+
+
+def _forget_queue() -> Statement:
+    rows = locked(is_state(JobState.QUEUED), jobs.c.queue == bindparam("queue", type_=Text))
+    return Statement(
+        "forget_queue", update(jobs).where(jobs.c.id == rows.c.id).values(forget_publication()).returning(jobs.c.id)
+    )
+
+
+_LEASE = _lease()
+_NOT_STAMPED = jobs.c.published_at.is_(None)
+_STAMP = _for_entries("stamp_published", {"published_at": clock(), "publish_leased_until": null()}, _NOT_STAMPED)
+_RELEASE = _for_entries("release_unpublished", {"publish_leased_until": null()}, _NOT_STAMPED)
+_FORGET_DEAD = _for_entries("forget_dead_letters", forget_publication())
+_FORGET_QUEUE = _forget_queue()
+
+# One entry into `queued`: (job id, publish_no).
+Entry = tuple[UUID, int]
+
+
+async def lease_unpublished(db: Database, limit: int) -> list[Unpublished]:
+    """Takes at most `limit` due, unpublished rows for PUBLISH_LEASE seconds; a job whose fast path is still young is left to it."""
+    return [Unpublished(*row) for row in await db.fetch(_LEASE, limit=limit)]
+
+
+async def stamp_published(db: Database, entries: Collection[Entry]) -> int:
+    """Notes that these entries were published. Newer entries of the same jobs, and claimed jobs, are left alone."""
+    return len(await _run(db, _STAMP, entries))
+
+
+async def release_unpublished(db: Database, entries: Collection[Entry]) -> int:
+    """Publishing failed: whoever sweeps next may try at once."""
+    return len(await _run(db, _RELEASE, entries))
+
+
+async def forget_dead_letters(db: Database, entries: Collection[Entry]) -> int:
+    """Dead-lettered messages whose entry still waits: to be published again (rule 5)."""
+    return len(await _run(db, _FORGET_DEAD, entries))
+
+
+async def forget_queue(db: Database, queue: str) -> int:
+    """The queue's subscription was made anew: whatever was published before is gone (rule 11)."""
+    return len(await db.fetch(_FORGET_QUEUE, queue=queue))
+
+
+async def _run(db: Database, statement: Statement, entries: Collection[Entry]) -> list[Record]:
+    ids, numbers = [job_id for job_id, _ in entries], [number for _, number in entries]
+    return await db.fetch(statement, id=ids, publish_no=numbers)

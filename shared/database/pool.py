@@ -1,0 +1,165 @@
+"""The connection to Postgres: a pool of asyncpg connections that runs Statements and raises only our errors."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import structlog
+
+from shared.database.statement import Statement
+from shared.errors import DatabaseUnavailable
+
+_Answer = TypeVar("_Answer")
+
+log = structlog.get_logger(__name__)
+
+# A statement that takes longer has met a lock or a dead connection: give up, say so, let the caller repeat it.
+STATEMENT_TIMEOUT = 10.0
+# The client's own limit is a little later, so that the server's clearer answer comes first where there is a server.
+COMMAND_TIMEOUT = STATEMENT_TIMEOUT + 2.0
+CONNECT_TIMEOUT = 5.0
+DEADLOCK_TRIES = 5
+
+_SESSION = {
+    "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
+    "idle_in_transaction_session_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
+    "synchronous_commit": "on",  # a claim or settlement that was answered must survive a crash (rule 1)
+    "jit": "off",  # compiles longer than any statement here runs
+    "timezone": "UTC",
+}
+
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidCatalogNameError,
+)
+_TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Transaction:
+    """Statements inside one transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await self._connection.fetch(statement.sql, *statement.arguments(values))
+        return rows
+
+
+class Database:
+    """A pool. Every method raises DatabaseUnavailable when the server does not answer in time, and no driver's error."""
+
+    def __init__(self, pool: Any, url: str) -> None:
+        self._pool = pool
+        self._url = url
+
+    @classmethod
+    async def connect(
+        cls, url: str, *, size: int = 8, patience: float = 60.0, application: str = "torchrelay"
+    ) -> "Database":
+        """Waits up to `patience` seconds for a server that is not there yet, and says that it waits."""
+        url = url.replace("postgresql+psycopg2://", "postgresql://")
+        deadline = time.monotonic() + patience
+        delay = 0.1
+        while True:
+            try:
+                pool = await asyncpg.create_pool(
+                    url,
+                    min_size=1,
+                    max_size=size,
+                    timeout=CONNECT_TIMEOUT,
+                    command_timeout=COMMAND_TIMEOUT,
+                    max_inactive_connection_lifetime=300,
+                    server_settings={**_SESSION, "application_name": application},
+                )
+            except _UNAVAILABLE as error:
+                if time.monotonic() + delay > deadline:
+                    raise DatabaseUnavailable(
+                        f"the database did not answer within {patience:.0f} s: {_describe(error)}. "
+                        "Check DATABASE_URL and that the server runs."
+                    ) from error
+                log.warning(
+                    "waiting for the database", error=_describe(error), seconds_left=round(deadline - time.monotonic())
+                )
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+            else:
+                return cls(pool, url)
+
+    async def close(self) -> None:
+        try:
+            await asyncio.wait_for(self._pool.close(), 5.0)
+        except (TimeoutError, *_UNAVAILABLE):
+            self._pool.terminate()
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        """Runs one statement in a transaction of its own."""
+        arguments = statement.arguments(values)
+
+        async def run() -> list[asyncpg.Record]:
+            async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
+                rows: list[asyncpg.Record] = await connection.fetch(statement.sql, *arguments)
+                return rows
+
+        return await self._answered(statement.name, run)
+
+    async def fetch_row(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
+        rows = await self.fetch(statement, **values)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Several statements, one commit. A deadlock is the caller's to repeat: it comes as DatabaseUnavailable."""
+        try:
+            async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection, connection.transaction():
+                yield Transaction(connection)
+        except (*_UNAVAILABLE, *_TRY_AGAIN) as error:
+            raise DatabaseUnavailable(f"transaction: {_describe(error)}") from error
+
+    async def ping(self) -> None:
+        async def run() -> None:
+            async with self._pool.acquire(timeout=1.0) as connection:
+                await connection.execute("SELECT 1", timeout=1.0)
+
+        await self._answered("ping", run)
+
+    async def listener(self) -> Any:
+        """A connection of its own for LISTEN, outside the pool."""
+
+        async def run() -> Any:
+            return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT)
+
+        return await self._answered("listen", run)
+
+    async def _answered(self, name: str, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Runs it; repeats it after a deadlock (rule 4); translates the driver's errors."""
+        for tries_left in reversed(range(DEADLOCK_TRIES)):
+            try:
+                return await run()
+            except _TRY_AGAIN as error:
+                if not tries_left:
+                    raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
+                log.info("repeating a statement", statement=name, error=_describe(error))
+                await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
+            except _UNAVAILABLE as error:
+                raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
+        raise AssertionError("unreachable")
+
+
+def _describe(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,83 @@
+"""Reading jobs: one, several, a page of them. Every read on behalf of a client names the owner in the statement itself."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy import Integer, Text, Uuid, any_, bindparam, or_, select
+
+from shared.database.entries import is_state
+from shared.database.jobs import JOB_COLUMNS, LISTED_COLUMNS, job_of
+from shared.database.pool import Database
+from shared.database.statement import Statement, each
+from shared.database.tables import jobs
+from shared.job import Job, JsonText
+from shared.states import JobState, Task
+
+_MINE = (jobs.c.owner == bindparam("owner", type_=Text), jobs.c.id == bindparam("job_id", type_=Uuid))
+
+_GET = Statement("get_job", select(*JOB_COLUMNS).where(*_MINE))
+_GET_INPUT = Statement("get_input", select(jobs.c.input).where(*_MINE))
+_GET_MANY = Statement("get_jobs", select(*JOB_COLUMNS).where(jobs.c.id == any_(each("ids", Uuid))))
+_QUEUE_HEAD = Statement(
+    "queue_head",
+    select(jobs.c.id)
+    .where(is_state(JobState.QUEUED), jobs.c.queue == bindparam("queue", type_=Text))
+    .order_by(jobs.c.id)
+    .limit(bindparam("limit", type_=Integer)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """What a listing is narrowed to; None: not narrowed."""
+
+    state: JobState | None = None
+    model: str | None = None
+    task: Task | None = None
+    batch_id: UUID | None = None
+
+
+def _list() -> Statement:
+    conditions = []
+    for name in JobFilter.__slots__:
+        column = jobs.c[name]
+        wanted = bindparam(name, type_=column.type)
+        conditions.append(or_(wanted.is_(None), column == wanted))
+    before = bindparam("before", type_=Uuid)
+    return Statement(
+        "list_jobs",
+        select(*LISTED_COLUMNS)
+        .where(jobs.c.owner == bindparam("owner", type_=Text), or_(before.is_(None), jobs.c.id < before), *conditions)
+        .order_by(jobs.c.id.desc())
+        .limit(bindparam("limit", type_=Integer)),
+    )
+
+
+_LIST = _list()
+
+
+async def get_job(db: Database, owner: str, job_id: UUID) -> Job | None:
+    row = await db.fetch_row(_GET, owner=owner, job_id=job_id)
+    return job_of(row) if row else None
+
+
+async def get_input(db: Database, owner: str, job_id: UUID) -> JsonText | None:
+    row = await db.fetch_row(_GET_INPUT, owner=owner, job_id=job_id)
+    return row["input"] if row else None
+
+
+async def get_jobs(db: Database, ids: Collection[UUID]) -> list[Job]:
+    """Whoever owns them: for processes that already know whom they answer."""
+    return [job_of(row) for row in await db.fetch(_GET_MANY, ids=list(ids))]
+
+
+async def list_jobs(db: Database, owner: str, wanted: JobFilter, limit: int, before: UUID | None = None) -> list[Job]:
+    """Newest first, without results; `before`: the last id of the page before."""
+    rows = await db.fetch(_LIST, owner=owner, before=before, limit=limit, **asdict(wanted))
+    return [job_of(row) for row in rows]
+
+
+async def queue_head(db: Database, queue: str, limit: int = 1000) -> list[UUID]:
+    """The ids that wait in a queue, the first to be served first, at most `limit` of them."""
+    return [row["id"] for row in await db.fetch(_QUEUE_HEAD, queue=queue, limit=limit)]

@@ -1,0 +1,79 @@
+"""What a running attempt writes: its progress, and its end."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy import JSON, Boolean, Text, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database.entries import IDS_PER_NOTIFICATION, Ending, announced, apply_verdict, verdict_columns
+from shared.database.fence import attempts, held_by, locked
+from shared.database.pool import Database
+from shared.database.statement import Statement
+from shared.database.tables import jobs
+from shared.job import JsonText, Progress
+from shared.states import ErrorCode, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of one attempt, as its worker saw it."""
+
+    id: UUID
+    attempt: int
+    kind: Ending
+    result: JsonText | None = None
+    code: ErrorCode | None = None
+    message: str | None = None
+    retryable: bool = False
+
+
+_KINDS = {"kind": Text, "result": JSON, "code": Text, "message": Text, "retryable": Boolean}
+
+
+def _settle() -> Statement:
+    mine = attempts(_KINDS)
+    given = tuple(mine.c[name] for name in _KINDS)
+    verdict = locked(held_by(mine), columns=(*given, *verdict_columns(mine.c.kind)))
+    settled = apply_verdict(verdict).returning(jobs.c.id, jobs.c.state).cte("settled")
+    return Statement("settle", announced(settled))
+
+
+def _write_progress() -> Statement:
+    mine = attempts({"progress": JSONB})
+    held = locked(held_by(mine), columns=(mine.c.progress,))
+    changed = (
+        update(jobs)
+        .where(jobs.c.id == held.c.id)
+        .values(progress=held.c.progress, revision=jobs.c.revision + 1)
+        .returning(jobs.c.id)
+        .cte("changed")
+    )
+    return Statement("write_progress", announced(changed))
+
+
+_SETTLE = _settle()
+_WRITE_PROGRESS = _write_progress()
+
+
+async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, JobState]:
+    """-> the new state of each job that this attempt still held. One that is missing belongs to a newer attempt (rule 1)."""
+    states: dict[UUID, JobState] = {}
+    for begin in range(0, len(settlements), IDS_PER_NOTIFICATION):
+        part = settlements[begin : begin + IDS_PER_NOTIFICATION]
+        columns = {name: [getattr(item, name) for item in part] for name in Settlement.__slots__}
+        states |= {row["id"]: JobState(row["state"]) for row in await db.fetch(_SETTLE, **columns)}
+    return states
+
+
+async def write_progress(db: Database, progress: Collection[tuple[UUID, int, Progress]]) -> set[UUID]:
+    """progress: (id, attempt, how far). -> the jobs that this attempt still held."""
+    rows = await db.fetch(
+        _WRITE_PROGRESS,
+        id=[job_id for job_id, _, _ in progress],
+        attempt=[attempt for _, attempt, _ in progress],
+        progress=[json.dumps(asdict(how_far)) for _, _, how_far in progress],
+    )
+    return {row["id"] for row in rows}

@@ -1,0 +1,59 @@
+"""Settings that both services have, each read from the environment variable of its name. Only composition roots read them."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Base: an empty variable counts as unset; a value that does not fit stops the process with its name."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+
+class LogSettings(Settings):
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="`console` for people, `json` (one object a line) for log collectors"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="the least serious level that is written"
+    )
+
+
+class DatabaseSettings(Settings):
+    database_url: str = Field(
+        default="postgresql://postgres@127.0.0.1:5432/torchrelay", description="the Postgres that holds everything"
+    )
+    database_pool: int = Field(
+        default=8, ge=2, le=100, description="connections of one process; all processes together must fit the server"
+    )
+    database_patience: float = Field(
+        default=60.0, gt=0, description="seconds to wait at start for a database that is not there yet"
+    )
+
+
+class BrokerSettings(Settings):
+    pubsub_project: str = Field(
+        default="torchrelay", description="the Google Cloud project of topics and subscriptions"
+    )
+    pubsub_emulator_host: str | None = Field(
+        default=None, description="host:port of an emulator; unset: the real Pub/Sub with default credentials"
+    )
+    pubsub_provision: bool = Field(
+        default=True, description="make missing topics and subscriptions; off where Terraform does it"
+    )
+    queue_prefix: str = Field(default="", description="put before every topic's name, to share a project")
+
+
+class LeaseSettings(Settings):
+    """How the death of a worker is noticed. All processes must agree."""
+
+    lease_seconds: float = Field(
+        default=30.0, ge=1, description="a worker that has not been heard of for this long is dead (rule 6)"
+    )
+    heartbeat_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="how often a worker says that it lives: several may fail before its lease is over",
+    )
