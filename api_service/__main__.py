@@ -1,0 +1,32 @@
+"""`python -m api_service`: serves the API until it is told to stop."""
+
+import sys
+
+from pydantic import ValidationError
+
+from api_service.app import create_app
+from api_service.server import server
+from api_service.settings import ApiSettings
+from shared.logs import configure_logs
+from shared.settings import DatabaseSettings, LogSettings
+
+
+def main() -> None:
+    try:
+        settings, database = ApiSettings(), DatabaseSettings()
+        configure_logs(LogSettings())
+    except ValidationError as error:
+        sys.exit("\n".join(_described(error)))
+    server(create_app(settings, database), settings.api_host, settings.api_port, settings.shutdown_grace).run()
+
+
+def _described(error: ValidationError) -> list[str]:
+    """Which variable, and what is wrong with it."""
+    return [
+        f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" if one["loc"] else one["msg"]
+        for one in error.errors()
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The composition root of the API: settings in, a FastAPI application out."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypedDict
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from api_service import problems
+from api_service.background import Service, running
+from api_service.catalogue_cache import CatalogueCache
+from api_service.health import Health
+from api_service.host_check import HostCheck
+from api_service.listening import Listener
+from api_service.openapi_document import openapi_document
+from api_service.pages import install_pages
+from api_service.queue_position import QueuePositions
+from api_service.routes import catalogue, health, jobs, poll, submit
+from api_service.runtime import Runtime
+from api_service.schema_check import SchemaCheck
+from api_service.settings import ApiSettings
+from api_service.status_cache import StatusCache
+from api_service.submission import Intake, Limits
+from api_service.submitter import Submitter
+from api_service.waiting import Watcher
+from shared.database.catalogue import read_catalogue
+from shared.database.pool import Database
+from shared.database.reading import get_job, get_jobs, queue_head
+from shared.database.submission import insert_jobs
+from shared.job import NewJob
+from shared.settings import DatabaseSettings
+
+
+class State(TypedDict):
+    """What the lifespan gives to every request; read it with `runtime_of`."""
+
+    runtime: Runtime
+
+
+def create_app(settings: ApiSettings, database: DatabaseSettings) -> FastAPI:
+    """`app.state.answer_waiting()` answers all requests that wait; call it when the server is asked to stop."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        db = await Database.connect(
+            database.database_url,
+            size=database.database_pool,
+            patience=database.database_patience,
+            application="torchrelay-api",
+        )
+        try:
+            runtime, services = _compose(settings, db)
+            app.state.answer_waiting = runtime.watcher.close
+            async with running(services):
+                yield {"runtime": runtime}
+                await runtime.submitter.drain()
+        finally:
+            await db.close()
+
+    app = FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.answer_waiting = lambda: None
+    app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
+    problems.install(app)
+    for group in (submit, poll, jobs, catalogue, health):
+        app.include_router(group.router)
+    install_pages(app, settings.frontend_dir)
+    _document(app)
+    return app
+
+
+def _compose(settings: ApiSettings, db: Database) -> tuple[Runtime, Sequence[Service]]:
+    """-> (what requests are answered with, what runs beside them)."""
+    known_models = CatalogueCache(partial(read_catalogue, db), settings.catalogue_refresh)
+    statuses = StatusCache(partial(get_job, db))
+    watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
+    runtime = Runtime(
+        database=db,
+        catalogue=known_models,
+        intake=Intake(known_models, SchemaCheck(), _limits(settings)),
+        submitter=Submitter(partial(insert_jobs, db), _on_committed),
+        statuses=statuses,
+        watcher=watcher,
+        positions=QueuePositions(partial(queue_head, db)),
+        health=Health(db.ping, _check_broker, known_models),
+        on_requeued=_on_requeued,
+        body_limit=settings.body_limit,
+        max_wait=settings.max_wait,
+    )
+    return runtime, [Listener(db, *_on_news(statuses, watcher)), watcher]
+
+
+def _on_news(statuses: StatusCache, watcher: Watcher) -> tuple[Callable[[], None], Callable[[Collection[UUID]], None]]:
+    """The cache first: nobody who is woken may read what has just become old."""
+
+    def connected() -> None:
+        statuses.clear()
+        watcher.reread()
+
+    def changed(job_ids: Collection[UUID]) -> None:
+        statuses.changed(job_ids)
+        watcher.changed(job_ids)
+
+    return connected, changed
+
+
+def _limits(settings: ApiSettings) -> Limits:
+    return Limits(
+        input_bytes=settings.inline_input_limit,
+        metadata_bytes=settings.metadata_limit,
+        default_queue_ttl=settings.default_queue_ttl,
+        max_queue_ttl=settings.max_queue_ttl,
+        default_execution_timeout=settings.default_execution_timeout,
+        max_execution_timeout=settings.max_execution_timeout,
+        default_max_attempts=settings.default_max_attempts,
+        max_max_attempts=settings.max_max_attempts,
+    )
+
+
+def _document(app: FastAPI) -> None:
+    """Made once, when it is first asked for."""
+
+    def openapi() -> dict[str, object]:
+        app.openapi_schema = app.openapi_schema or openapi_document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+# The three places where the relay goes.
+
+
+async def _check_broker() -> None:
+    """Returns if the broker answers."""
+
+
+def _on_committed(_: Sequence[NewJob]) -> None:
+    """These are committed: publish them."""
+
+
+def _on_requeued() -> None:
+    """Some jobs were queued again: publish them."""

@@ -1,0 +1,42 @@
+"""Reading a request's body: JSON only, and never more of it than allowed."""
+
+from starlette.requests import ClientDisconnect, Request
+
+from api_service.errors import BodyTooLarge, NotJson
+
+
+async def read_json(request: Request, limit: int) -> bytes:
+    """The body as it came, at most `limit` bytes. Raises NotJson or BodyTooLarge; the limit holds while reading."""
+    content_type = request.headers.get("content-type")
+    if content_type is not None and not _is_json(content_type):
+        raise NotJson(f"Content-Type is {content_type!r}: send application/json.")
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and _exceeds(announced, limit):
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _exceeds(digits: str, limit: int) -> bool:
+    """Compared by length first: int() of very many digits is slow."""
+    return len(digits.lstrip("0")) > len(str(limit)) or int(digits) > limit
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body may have {limit} bytes. Larger inputs will go through /v1/uploads.")

@@ -1,0 +1,93 @@
+"""Pieces of the OpenAPI document that several routes share. Its schemas are made from the very types that are encoded."""
+
+from http import HTTPStatus
+from typing import Any
+
+from api_service.problems import MEDIA_TYPE
+
+Piece = dict[str, Any]
+Responses = dict[int | str, Piece]
+
+
+def schema(of: type) -> Piece:
+    return {"$ref": f"#/components/schemas/{of.__name__}"}
+
+
+def answer(description: str, of: type | None = None, *, headers: Piece | None = None, example: Any = None) -> Piece:
+    """One response; `of` is what its JSON holds, None: nothing."""
+    piece: Piece = {"description": description}
+    if headers:
+        piece["headers"] = headers
+    if of is not None:
+        piece["content"] = {"application/json": {"schema": schema(of)}}
+        if example is not None:
+            piece["content"]["application/json"]["example"] = example
+    return piece
+
+
+def header(description: str, kind: str = "string") -> Piece:
+    return {"description": description, "schema": {"type": kind}}
+
+
+def problems(*, details: dict[HTTPStatus, str]) -> Responses:
+    """What can go wrong with a call, besides what can with every call."""
+    every = {HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer; `Retry-After` says when to try again."}
+    return {
+        status.value: {
+            "description": text,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, text in sorted({**details, **every}.items())
+    }
+
+
+PREFER: Piece = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=N`: answer when the job has finished, or after N seconds (at most 60). Ignored if malformed.",
+    "schema": {"type": "string"},
+    "example": "wait=10",
+}
+RETRY_AFTER = header("Seconds to wait before asking again; only while the job is unfinished.", "integer")
+PREFERENCE_APPLIED = header("What was heeded of `Prefer`.")
+NO_JOB = {HTTPStatus.NOT_FOUND: "No such job, or not yours."}
+
+JOB_EXAMPLE: Piece = {
+    "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+    "task": "inference",
+    "model": "digits",
+    "version": 3,
+    "state": "succeeded",
+    "queue": "digits",
+    "progress": None,
+    "attempt": 1,
+    "charged": 0,
+    "max_attempts": 3,
+    "result": {"digit": 7, "probabilities": [0, 0, 0, 0.01, 0, 0, 0, 0.98, 0, 0.01]},
+    "result_url": None,
+    "error": None,
+    "metadata": {"page": 12},
+    "batch_id": None,
+    "queue_position": None,
+    "created_at": "2026-01-05T09:30:00.120000Z",
+    "started_at": "2026-01-05T09:30:00.190000Z",
+    "finished_at": "2026-01-05T09:30:00.230000Z",
+    "queue_deadline": "2026-01-06T09:30:00.120000Z",
+    "purge_at": "2026-01-12T09:30:00.230000Z",
+    "urls": {
+        "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+        "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
+        "cancel": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/cancel",
+        "retry": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/retry",
+        "events": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/events",
+    },
+}
+WAITING_EXAMPLE: Piece = JOB_EXAMPLE | {
+    "state": "queued",
+    "attempt": 0,
+    "result": None,
+    "started_at": None,
+    "finished_at": None,
+    "purge_at": None,
+}
+LISTED_EXAMPLE: Piece = {name: value for name, value in JOB_EXAMPLE.items() if name != "result"}

@@ -1,0 +1,43 @@
+"""The part of the error tree that only HTTP knows."""
+
+from collections.abc import Sequence
+
+from shared.errors import Fault, TorchrelayError
+
+
+class MalformedBody(TorchrelayError):
+    """The body is not JSON (RFC 8259, in UTF-8)."""
+
+    code = "malformed_body"
+
+
+class BodyTooLarge(TorchrelayError):
+    code = "body_too_large"
+
+
+class NotJson(TorchrelayError):
+    """The content type says that the body is something else than JSON."""
+
+    code = "unsupported_media_type"
+
+
+class DoesNotFit(TorchrelayError):
+    """What was asked is JSON, or a query, but not one that fits. `faults` say where and why."""
+
+    code = "does_not_fit"
+
+    def __init__(self, message: str, faults: Sequence[Fault]) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+class ResultGone(TorchrelayError):
+    """The job succeeded, and its result has been purged since."""
+
+    code = "result_gone"
+
+
+class ForeignHost(TorchrelayError):
+    """Without authentication, only requests that were meant for this machine are answered."""
+
+    code = "foreign_host"

@@ -1,0 +1,41 @@
+"""The OpenAPI document: FastAPI's view of the routes, with schemas made from the types that are really encoded."""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api_service.catalogue_views import ModelList, ModelView, WorkerList
+from api_service.health import Readiness
+from api_service.problems import Problem
+from api_service.submission import Submission
+from api_service.views import JobPage, JobView
+
+DESCRIPTION = """
+Asynchronous inference for slow models: submit a job, get its id at once, and ask for it until it has finished.
+
+Everything is JSON; times are RFC 3339 in UTC; ids are UUIDv7. Errors are `application/problem+json` (RFC 9457) with a
+stable `code`.
+"""
+TAGS = [
+    {"name": "Jobs", "description": "Submit, ask, list, cancel, retry."},
+    {"name": "Models and workers", "description": "What can be run, and who runs it."},
+    {"name": "Health", "description": "For whoever watches over this process."},
+]
+_TYPES = (Submission, JobView, JobPage, ModelView, ModelList, WorkerList, Readiness, Problem)
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title="Torchrelay",
+        version="1",
+        openapi_version="3.1.0",
+        summary="HTTP in, Pub/Sub to a worker, the result in Postgres.",
+        description=DESCRIPTION.strip(),
+        routes=app.routes,
+        tags=TAGS,
+    )
+    _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+    return document

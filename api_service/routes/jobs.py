@@ -1,0 +1,139 @@
+"""Lists of jobs, results, cancelling and retrying."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api_service.cursor import decode_cursor, encode_cursor
+from api_service.documentation import (
+    JOB_EXAMPLE,
+    LISTED_EXAMPLE,
+    NO_JOB,
+    RETRY_AFTER,
+    WAITING_EXAMPLE,
+    answer,
+    problems,
+)
+from api_service.errors import ResultGone
+from api_service.owner import owner_of
+from api_service.routes.job_response import JSON, RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
+from api_service.runtime import runtime_of
+from api_service.views import JobPage, JobView, render_page
+from shared.database import moves, reading
+from shared.database.reading import JobFilter
+from shared.errors import WrongState
+from shared.states import JobState, Task
+
+router = APIRouter(tags=["Jobs"])
+
+MAX_LIMIT = 200
+DEFAULT_LIMIT = 50
+
+
+@router.get(
+    "/v1/jobs",
+    summary="List jobs",
+    responses={
+        200: answer("A page of jobs, newest first.", JobPage, example={"jobs": [LISTED_EXAMPLE], "next_cursor": None}),
+        **problems(details={HTTPStatus.UNPROCESSABLE_ENTITY: "The parameters do not fit."}),
+    },
+)
+async def list_jobs(
+    request: Request,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    # Postgres has no text with U+0000 in it.
+    model: Annotated[str | None, Query(description="Only jobs of this model.", pattern=r"^[^\x00]*$")] = None,
+    task: Annotated[Task | None, Query(description="Only jobs of this task.")] = None,
+    batch_id: Annotated[UUID | None, Query(description="Only jobs that were submitted together.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, Query(description="The `next_cursor` of the page before.")] = None,
+) -> Response:
+    """Your jobs, newest first, without their inputs and results. Filters add up."""
+    runtime, owner = runtime_of(request), owner_of(request)
+    before = None if cursor is None else decode_cursor(cursor)
+    wanted = JobFilter(state, model, task, batch_id)
+    found = await reading.list_jobs(runtime.database, owner, wanted, limit + 1, before)
+    runtime.statuses.saw(found)
+    page = found[:limit]
+    next_cursor = encode_cursor(page[-1].id) if len(found) > limit else None
+    return Response(render_page(page, next_cursor), media_type=JSON)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/result",
+    summary="Get a result",
+    responses={
+        200: {
+            "description": "The bare result, as the model gave it.",
+            "content": {JSON: {"schema": {}, "example": JOB_EXAMPLE["result"]}},
+        },
+        **problems(
+            details={
+                **NO_JOB,
+                HTTPStatus.CONFLICT: "The job has not finished, or ended without a result.",
+                HTTPStatus.GONE: "The result has been purged.",
+            }
+        ),
+    },
+)
+async def get_result(request: Request, job_id: JobId) -> Response:
+    """Only the result, without the job around it."""
+    job = await runtime_of(request).statuses.get(owner_of(request), parse_job_id(job_id))
+    if job is None:
+        raise unknown(job_id)
+    if job.state is not JobState.SUCCEEDED:
+        ending = "ended without a result" if job.state.finished else "has no result yet"
+        raise WrongState(f"The job is {job.state}: it {ending}.")
+    if job.result is None:
+        raise ResultGone("The result was kept for a while, and has been purged.")
+    return Response(job.result.encode(), headers={"Cache-Control": "private, no-cache"}, media_type=JSON)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/cancel",
+    summary="Cancel a job",
+    responses={
+        200: answer("The job is cancelled, now or before.", JobView, example=JOB_EXAMPLE | {"state": "cancelled"}),
+        202: answer("The job is being stopped.", JobView, headers={"Retry-After": RETRY_AFTER}),
+        **problems(details={**NO_JOB, HTTPStatus.CONFLICT: "The job has finished otherwise."}),
+    },
+)
+async def cancel_job(request: Request, job_id: JobId) -> Response:
+    """A queued job is cancelled at once; a running one as soon as its work has really stopped. May be repeated."""
+    runtime = runtime_of(request)
+    job = await moves.cancel_job(runtime.database, owner_of(request), parse_job_id(job_id))
+    if job is None:
+        raise unknown(job_id)
+    runtime.statuses.saw([job])
+    if job.state is JobState.CANCELLED:
+        return job_response(job, HTTPStatus.OK, {})
+    if job.state is JobState.CANCELLING:
+        return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": RETRY_AFTER_SECONDS})
+    raise WrongState(f"The job has finished: it is {job.state}.")
+
+
+@router.post(
+    "/v1/jobs/{job_id}/retry",
+    summary="Retry a job",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        202: answer(
+            "The same job, queued again.", JobView, headers={"Retry-After": RETRY_AFTER}, example=WAITING_EXAMPLE
+        ),
+        **problems(details={**NO_JOB, HTTPStatus.CONFLICT: "The job is not failed, cancelled or expired."}),
+    },
+)
+async def retry_job(request: Request, job_id: JobId) -> Response:
+    """Queues a failed, cancelled or expired job again, with a new budget of attempts and a new deadline."""
+    runtime = runtime_of(request)
+    found = await moves.retry_job(runtime.database, owner_of(request), parse_job_id(job_id))
+    if found is None:
+        raise unknown(job_id)
+    job, queued_again = found
+    runtime.statuses.saw([job])
+    if not queued_again:
+        raise WrongState(f"The job is {job.state}: only failed, cancelled and expired ones can be queued again.")
+    runtime.on_requeued()
+    return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": RETRY_AFTER_SECONDS})

@@ -1,0 +1,111 @@
+"""POST /v1/jobs."""
+
+from contextlib import suppress
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+
+from api_service.body import read_json
+from api_service.disconnect import unless_gone
+from api_service.documentation import (
+    PREFER,
+    PREFERENCE_APPLIED,
+    RETRY_AFTER,
+    WAITING_EXAMPLE,
+    answer,
+    header,
+    problems,
+    schema,
+)
+from api_service.owner import owner_of
+from api_service.prefer import preferred_wait
+from api_service.routes.job_response import RETRY_AFTER_SECONDS, job_response
+from api_service.runtime import Runtime, runtime_of
+from api_service.submission import Submission
+from api_service.views import JobView, job_url
+from shared.errors import DatabaseUnavailable
+from shared.job import Job
+from shared.tracing import context_of, traceparent_of
+
+router = APIRouter(tags=["Jobs"])
+
+_LOCATION = header("Where the job is.")
+_HEADERS = {"Location": _LOCATION, "Preference-Applied": PREFERENCE_APPLIED}
+_EXAMPLES = {
+    "text-embedding": {
+        "summary": "Sentence vectors",
+        "value": {"model": "text-embedding", "input": {"texts": ["The job outlives the connection."]}},
+    },
+    "zero-shot-text": {
+        "summary": "Scores of labels, with limits of its own",
+        "value": {
+            "model": "zero-shot-text",
+            "input": {"text": "The battery died after a day.", "labels": ["praise", "complaint"]},
+            "queue_ttl": 600,
+            "execution_timeout": 60,
+            "max_attempts": 1,
+            "metadata": {"review": 4711},
+        },
+    },
+}
+
+
+@router.post(
+    "/v1/jobs",
+    summary="Submit a job",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        200: answer("With `Prefer: wait`: the job has finished.", JobView, headers=_HEADERS),
+        202: answer(
+            "The job is stored, and will run.",
+            JobView,
+            headers={**_HEADERS, "Retry-After": RETRY_AFTER},
+            example=WAITING_EXAMPLE,
+        ),
+        **problems(
+            details={
+                HTTPStatus.BAD_REQUEST: "The body is not JSON.",
+                HTTPStatus.NOT_FOUND: "No such model, or no such version of it.",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The input is too large to stand in a submission.",
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body says that it is not JSON.",
+                HTTPStatus.UNPROCESSABLE_ENTITY: "The body is not a submission, or its input does not fit the model.",
+            }
+        ),
+    },
+    openapi_extra={
+        "parameters": [PREFER],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema(Submission), "examples": _EXAMPLES}},
+        },
+    },
+)
+async def submit_job(request: Request) -> Response:
+    """Stores a job and answers at once with its id. It runs as soon as a worker has room; no live worker is no error.
+
+    With `Prefer: wait=N` the answer comes when the job has finished, or after N seconds with the job as it is then.
+    """
+    runtime, owner = runtime_of(request), owner_of(request)
+    body = await read_json(request, runtime.body_limit)
+    traceparent = traceparent_of(context_of(request.headers)) if "traceparent" in request.headers else None
+    job = await runtime.submitter.submit(await runtime.intake.accept(owner, body, traceparent))
+    headers = {"Location": job_url(job.id)}
+    seconds = preferred_wait(request.headers.getlist("prefer"), runtime.max_wait)
+    if seconds is not None:
+        job = await unless_gone(request, _finished(runtime, owner, job, seconds))
+        headers["Preference-Applied"] = f"wait={seconds}"
+    if job.state.finished:
+        return job_response(job, HTTPStatus.OK, headers)
+    headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return job_response(job, HTTPStatus.ACCEPTED, headers)
+
+
+async def _finished(runtime: Runtime, owner: str, job: Job, seconds: float) -> Job:
+    """The job when it has finished or the time is over. It is stored: a database that is away now makes it no error."""
+    with suppress(DatabaseUnavailable):
+        return await runtime.watcher.wait(owner, job.id, _is_finished, seconds) or job
+    return job
+
+
+def _is_finished(job: Job) -> bool:
+    return job.state.finished

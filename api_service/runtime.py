@@ -1,0 +1,37 @@
+"""What requests are answered with: made once by the composition root, the same for all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+from api_service.catalogue_cache import CatalogueCache
+from api_service.health import Health
+from api_service.queue_position import QueuePositions
+from api_service.status_cache import StatusCache
+from api_service.submission import Intake
+from api_service.submitter import Submitter
+from api_service.waiting import Watcher
+from shared.database.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """body_limit: bytes. max_wait: seconds. on_requeued: called when jobs were queued again, to be published."""
+
+    database: Database
+    catalogue: CatalogueCache
+    intake: Intake
+    submitter: Submitter
+    statuses: StatusCache
+    watcher: Watcher
+    positions: QueuePositions
+    health: Health
+    on_requeued: Callable[[], None]
+    body_limit: int
+    max_wait: int
+
+
+def runtime_of(request: Request) -> Runtime:
+    return cast(Runtime, request.scope["state"]["runtime"])

@@ -1,0 +1,81 @@
+"""Whether an input fits its model's JSON Schema, and if not, where."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+import jsonschema_rs
+import msgspec
+
+from api_service.errors import MalformedBody
+from shared.catalogue import JsonSchema
+from shared.errors import Fault, InvalidModel
+from shared.states import Task
+
+MAX_FAULTS = 20  # a client mends the first few; ten thousand are no help
+MAX_MESSAGE = 300  # characters; the validator quotes what it complains of
+
+Key = tuple[str, int, Task]
+
+
+class _Validator(Protocol):
+    def is_valid(self, instance: Any) -> bool: ...
+    def iter_errors(self, instance: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    schema: JsonSchema
+    validator: _Validator
+
+
+class SchemaCheck:
+    """Compiles each schema once, and again when a model comes with another one."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[Key, _Compiled] = {}
+
+    def faults(self, key: Key, schema: JsonSchema, document: bytes) -> list[Fault]:
+        """document: JSON. Paths are JSON Pointers into it, at most MAX_FAULTS. Raises MalformedBody or InvalidModel."""
+        try:
+            instance = msgspec.json.decode(document)
+        except msgspec.ValidationError as error:  # a number that no float can hold
+            return [Fault("", str(error))]
+        except RecursionError:
+            raise MalformedBody("The input is nested too deeply.") from None
+        validator = self._validator(key, schema)
+        try:
+            if validator.is_valid(instance):
+                return []
+            errors = islice(validator.iter_errors(instance), MAX_FAULTS)
+            return [Fault(pointer(error.instance_path), _shortened(error.message)) for error in errors]
+        except (ValueError, RecursionError):  # the validator's own limit of depth
+            raise MalformedBody("The input is nested too deeply.") from None
+
+    def _validator(self, key: Key, schema: JsonSchema) -> _Validator:
+        known = self._compiled.get(key)
+        if known is None or (known.schema is not schema and known.schema != schema):
+            known = _Compiled(schema, _compile(key, schema))
+        elif known.schema is not schema:  # the same, read anew: the next comparison is by identity again
+            known = _Compiled(schema, known.validator)
+        self._compiled[key] = known
+        return known.validator
+
+
+def pointer(path: list[str | int]) -> str:
+    """RFC 6901."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _compile(key: Key, schema: Mapping[str, Any]) -> _Validator:
+    try:
+        # Offline: a schema is data of whoever registered the model, and must not make this process fetch anything.
+        validator: _Validator = jsonschema_rs.validator_for(dict(schema), offline=True)
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        raise InvalidModel(f"the schema of {key[0]!r} version {key[1]} cannot be used: {error}") from error
+    return validator
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"

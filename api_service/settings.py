@@ -1,0 +1,77 @@
+"""What can be set for the API, each from the environment variable of its name."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from shared.settings import Settings
+
+KIB = 1024
+MIB = 1024 * KIB
+MINUTE = 60.0
+DAY = 24 * 60 * MINUTE
+
+
+class ApiSettings(Settings):
+    """Sizes in bytes, times in seconds."""
+
+    api_host: str = Field(default="127.0.0.1", description="the address to listen on")
+    api_port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0: any free one")
+    allow_unauthenticated: bool = Field(
+        default=False, description="serve everybody as owner `local`, although others than this machine can connect"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="names besides localhost that requests may come for, separated by commas; `*.name` too"
+    )
+    inline_input_limit: int = Field(default=1 * MIB, ge=1, description="bytes that a submission's `input` may have")
+    metadata_limit: int = Field(default=16 * KIB, ge=2, description="bytes that a submission's `metadata` may have")
+    default_queue_ttl: float = Field(
+        default=1 * DAY, gt=0, description="seconds that a job may wait, if neither it nor its model says"
+    )
+    max_queue_ttl: float = Field(default=30 * DAY, gt=0, description="the most that a job may say for it")
+    default_execution_timeout: float = Field(
+        default=30 * MINUTE, gt=0, description="seconds that an attempt may run, if neither the job nor its model says"
+    )
+    max_execution_timeout: float = Field(default=7 * DAY, gt=0, description="the most that a job may say for it")
+    default_max_attempts: int = Field(
+        default=3, ge=1, description="attempts that may end badly, if neither the job nor its model says"
+    )
+    max_max_attempts: int = Field(default=25, ge=1, le=1000, description="the most that a job may say for it")
+    max_wait: int = Field(default=60, ge=1, le=60, description="seconds that a request may wait for a job")
+    catalogue_refresh: float = Field(default=1.0, gt=0, description="seconds that the list of models may be old")
+    shutdown_grace: int = Field(default=10, ge=1, description="seconds that requests get to finish at shutdown")
+
+    frontend_dir: Path | None = Field(
+        default=None, description="the folder of the web page; unset: the one that comes with the source"
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_to_serve_strangers(self) -> Self:
+        if not self.allow_unauthenticated and not _is_loopback(self.api_host):
+            raise ValueError(
+                f"API_HOST={self.api_host} can be reached from other machines, and nobody would be asked who they are. "
+                "Set API_HOST=127.0.0.1, or ALLOW_UNAUTHENTICATED=true if that is meant."
+            )
+        return self
+
+    @property
+    def body_limit(self) -> int:
+        """The largest submission: its input, its metadata, and a little for the rest."""
+        return self.inline_input_limit + self.metadata_limit + 4 * KIB
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

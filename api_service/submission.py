@@ -1,0 +1,180 @@
+"""What a client submits, and how it becomes a job: read, checked against the model, its defaults filled in."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw
+from uuid_utils.compat import uuid7
+
+from api_service.catalogue_cache import CatalogueCache
+from api_service.errors import BodyTooLarge, DoesNotFit, MalformedBody
+from api_service.schema_check import SchemaCheck, pointer
+from shared.catalogue import JsonSchema, ModelDescription
+from shared.errors import Fault
+from shared.job import JsonText, NewJob
+from shared.states import Task
+
+_T = TypeVar("_T")
+
+NOTHING = Raw(b"null")  # what a Raw field holds that was left out: Raw cannot be optional
+
+
+class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A job to be run. What is left out is the model's default, or else the system's."""
+
+    model: Annotated[str, Meta(description="See /v1/models.", examples=["digits"])]
+    input: Annotated[Raw, Meta(description="What the model is given: JSON that fits its `input_schema`.")]
+    version: Annotated[int, Meta(description="The model's default version if left out.")] | None = None
+    task: Task = Task.INFERENCE
+    queue_ttl: Annotated[float, Meta(gt=0, description="Seconds that it may wait before it expires.")] | None = None
+    execution_timeout: Annotated[float, Meta(gt=0, description="Seconds that one attempt may run.")] | None = None
+    max_attempts: Annotated[int, Meta(ge=1, description="How many attempts may end badly.")] | None = None
+    metadata: Annotated[Raw, Meta(description="Any JSON object. Given back with the job, never looked into.")] = (
+        msgspec.field(default_factory=lambda: NOTHING)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Defaults and caps of what a submission may say. Sizes in bytes, times in seconds."""
+
+    input_bytes: int
+    metadata_bytes: int
+    default_queue_ttl: float
+    max_queue_ttl: float
+    default_execution_timeout: float
+    max_execution_timeout: float
+    default_max_attempts: int
+    max_max_attempts: int
+
+
+_decode = msgspec.json.Decoder(Submission).decode
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Submission)}
+
+
+def parse_submission(body: bytes) -> Submission:
+    """Raises MalformedBody where it is not JSON, DoesNotFit where it is not a submission."""
+    try:
+        return _decode(body)
+    except msgspec.ValidationError as error:
+        raise _misfit(body, error) from None
+    except RecursionError:
+        raise MalformedBody("The body is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise MalformedBody("The body is not UTF-8.") from None
+    except msgspec.DecodeError as error:
+        raise MalformedBody(f"{error}.") from None
+
+
+def _misfit(body: bytes, error: msgspec.ValidationError) -> Exception:
+    """All that is wrong, where the decoder only says what it met first."""
+    try:
+        given = _decode_fields(body)
+    except msgspec.ValidationError:
+        return DoesNotFit("The body is not an object.", [Fault("", str(error))])
+    except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as malformed:
+        return MalformedBody(f"{malformed}.")
+    faults = [Fault(pointer([name]), "unknown field") for name in given.keys() - _FIELDS.keys()]
+    for name, field in _FIELDS.items():
+        if name in given:
+            faults += _field_faults(name, field.type, given[name])
+        elif field.required:
+            faults.append(Fault(pointer([name]), "required"))
+    return DoesNotFit("The body is not a submission.", faults or [Fault("", str(error))])
+
+
+def _field_faults(name: str, kind: Any, value: Raw) -> list[Fault]:
+    try:
+        msgspec.json.decode(value, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return [Fault(pointer([name]), str(error))]
+    return []
+
+
+class Intake:
+    """Turns submissions into jobs that can be stored."""
+
+    def __init__(self, catalogue: CatalogueCache, schemas: SchemaCheck, limits: Limits) -> None:
+        self._catalogue = catalogue
+        self._schemas = schemas
+        self._limits = limits
+
+    async def accept(self, owner: str, body: bytes, traceparent: str | None = None) -> NewJob:
+        """Raises MalformedBody, BodyTooLarge, UnknownModel or DoesNotFit."""
+        submission = parse_submission(body)
+        limits = self._limits
+        input_bytes = bytes(submission.input)
+        if len(input_bytes) > limits.input_bytes:
+            raise BodyTooLarge(
+                f"The input may have {limits.input_bytes} bytes. Larger ones will go through /v1/uploads."
+            )
+        metadata = self._metadata(submission.metadata)
+        model = (await self._catalogue.version(submission.model, submission.version)).description
+        faults = self._limit_faults(submission)
+        schema = _schema(model, submission.task)
+        if schema is None:
+            faults.append(Fault("/task", f"the model's tasks are: {', '.join(model.tasks)}"))
+        else:
+            found = self._schemas.faults((model.name, model.version, submission.task), schema, input_bytes)
+            faults += [Fault(f"/input{fault.path}", fault.message) for fault in found]
+        if faults:
+            raise DoesNotFit("The submission does not fit the model or the limits.", faults)
+        return NewJob(
+            id=uuid7(),
+            owner=owner,
+            task=submission.task,
+            model=model.name,
+            version=model.version,
+            queue=model.queue,
+            input=_text(input_bytes),
+            metadata=metadata,
+            queue_ttl=_first(submission.queue_ttl, model.queue_ttl, limits.default_queue_ttl),
+            execution_timeout=_first(
+                submission.execution_timeout, model.execution_timeout, limits.default_execution_timeout
+            ),
+            max_attempts=_first(submission.max_attempts, model.max_attempts, limits.default_max_attempts),
+            traceparent=traceparent,
+        )
+
+    def _metadata(self, raw: Raw) -> JsonText | None:
+        text = bytes(raw)
+        if text == bytes(NOTHING):
+            return None
+        if not text.startswith(b"{"):
+            raise DoesNotFit("The metadata is not an object.", [Fault("/metadata", "Expected `object`")])
+        if len(text) > self._limits.metadata_bytes:
+            raise BodyTooLarge(f"The metadata may have {self._limits.metadata_bytes} bytes.")
+        return _text(text)
+
+    def _limit_faults(self, submission: Submission) -> list[Fault]:
+        asked = (
+            ("queue_ttl", submission.queue_ttl, self._limits.max_queue_ttl),
+            ("execution_timeout", submission.execution_timeout, self._limits.max_execution_timeout),
+            ("max_attempts", submission.max_attempts, self._limits.max_max_attempts),
+        )
+        return [
+            Fault(f"/{name}", f"at most {most:g}") for name, value, most in asked if value is not None and value > most
+        ]
+
+
+def _schema(model: ModelDescription, task: Task) -> JsonSchema | None:
+    """What the input must fit; None: the model does not do this task."""
+    if task not in model.tasks:
+        return None
+    return model.input_schema if task is Task.INFERENCE else model.training_schema
+
+
+def _first(asked: _T | None, models: _T | None, systems: _T) -> _T:
+    if asked is not None:
+        return asked
+    return systems if models is None else models
+
+
+def _text(raw: bytes) -> JsonText:
+    """Raises MalformedBody where it is not UTF-8: the decoder skips over what it need not look into."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise MalformedBody("The body is not UTF-8.") from None
