@@ -1,0 +1,145 @@
+"""Runs a batch so that each item gets an outcome of its own: one bad input, or one bad output, fails alone."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ml_service.child.faults import Failure, Kind, failure_of, invalid_input
+from ml_service.child.messages import (
+    BatchDone,
+    Outcome,
+    Outcomes,
+    Progress,
+    RunBatch,
+    Stopped,
+    Succeeded,
+    ToParent,
+)
+from ml_service.child.outputs import counted, dumped
+from ml_service.child.run import PredictRun, Report
+from ml_service.child.torch_runtime import TorchRuntime
+from ml_service.model import Model
+
+FRAME_BYTES = 4 * 1024 * 1024  # the parent takes in a frame at once, and renews its lease between two
+
+logger = logging.getLogger(__name__)
+
+Part = tuple[int, ...]  # items of the batch, by place
+
+
+class DeviceLost(Exception):
+    """The device is in a state that only a new process gets it out of."""
+
+
+class BatchRunner:
+    """Serves one model, a batch at a time. Whatever its code raises becomes outcomes, only DeviceLost gets out."""
+
+    def __init__(self, model: Model, runtime: TorchRuntime, send: Callable[[ToParent], None]) -> None:
+        self._model = model
+        self._runtime = runtime
+        self._send = send
+
+    def run(self, batch: RunBatch, cancelled: AbstractSet[int]) -> None:
+        """A part that raises is halved until the culprits stand alone. Outcomes are sent as they come."""
+        parts: list[Part] = [tuple(range(len(batch.items)))]
+        while parts:
+            outcomes, again = self._attempt(batch, parts.pop(), cancelled)
+            parts.extend(reversed(again))
+            for some in _in_frames(outcomes):
+                self._send(Outcomes(batch.batch, some))
+        self._send(BatchDone(batch.batch))
+
+    def _attempt(
+        self, batch: RunBatch, part: Part, cancelled: AbstractSet[int]
+    ) -> tuple[dict[int, Outcome], Sequence[Part]]:
+        """One call of predict: the outcomes it gave, and the parts of it that have to be tried again."""
+        outcomes: dict[int, Outcome] = {}
+        inputs: dict[int, BaseModel] = {}
+        for index in part:
+            if index in cancelled:
+                outcomes[index] = Stopped()
+            else:
+                self._parse(index, batch.items[index].input, inputs, outcomes)
+        if not inputs:
+            return outcomes, ()
+        live = tuple(inputs)
+        run = PredictRun(live, self._reporter(batch.batch), cancelled, whole=len(live) == len(batch.items))
+        outputs = self._predict(list(inputs.values()), run)
+        if isinstance(outputs, Failure):
+            failed, again = _divide(live, outputs, cancelled)
+            return outcomes | failed, again
+        for index, output in zip(live, outputs, strict=True):
+            outcomes[index] = self._outcome(output, stopped=index in run.told)
+        return outcomes, ()
+
+    def _parse(self, index: int, text: bytes, inputs: dict[int, BaseModel], outcomes: dict[int, Outcome]) -> None:
+        """Anew for each call of predict, which may have changed the inputs of the last one."""
+        try:
+            inputs[index] = self._model.Input.model_validate_json(text)
+        except ValidationError as error:
+            outcomes[index] = invalid_input(error).outcome()
+        except BaseException as error:  # noqa: BLE001 - a validator is the model's code too
+            outcomes[index] = self._failure(error).outcome()
+
+    def _predict(self, inputs: list[BaseModel], run: PredictRun) -> Sequence[Any] | Failure:
+        try:
+            with self._runtime.inference():
+                return counted(self._model.predict(inputs, run), len(inputs))
+        except BaseException as error:  # noqa: BLE001 - SystemExit from a model ends its job, not its neighbours'
+            failure = self._failure(error)
+        # Out of the except clause: until here the exception kept the tensors of every frame it passed.
+        if failure.kind is Kind.OUT_OF_MEMORY:
+            self._runtime.free_memory()
+        return failure
+
+    def _outcome(self, output: Any, *, stopped: bool) -> Outcome:
+        if stopped:
+            return Stopped()
+        try:
+            return Succeeded(dumped(output, self._model.Output))
+        except BaseException as error:  # noqa: BLE001 - a serializer is the model's code too
+            return self._failure(error).outcome()
+
+    def _failure(self, error: BaseException) -> Failure:
+        failure = failure_of(error, self._runtime.torch)
+        if failure.kind is Kind.DEVICE_LOST:
+            raise DeviceLost(failure.message) from error
+        if failure.kind is Kind.MODEL_ERROR:
+            logger.error("%s: the model raised", self._model.name, exc_info=error)
+        return failure
+
+    def _reporter(self, batch: int) -> Report:
+        def report(item: int | None, fraction: float, message: str | None) -> None:
+            self._send(Progress(batch, item, fraction, message))
+
+        return report
+
+
+def _divide(part: Part, failure: Failure, cancelled: AbstractSet[int]) -> tuple[dict[int, Outcome], Sequence[Part]]:
+    """What a call that raised leaves: outcomes, and parts to try again."""
+    stopped: dict[int, Outcome] = {index: Stopped() for index in part if index in cancelled}
+    if failure.kind is Kind.STOPPED and stopped:
+        rest = tuple(index for index in part if index not in stopped)
+        return stopped, [rest] if rest else []
+    if len(part) == 1:
+        return {part[0]: failure.outcome()}, []
+    middle = len(part) // 2
+    return {}, [part[:middle], part[middle:]]
+
+
+def _in_frames(outcomes: Mapping[int, Outcome]) -> Iterator[dict[int, Outcome]]:
+    """The outcomes in groups of about FRAME_BYTES; a larger result is a group by itself."""
+    group: dict[int, Outcome] = {}
+    size = 0
+    for index, outcome in outcomes.items():
+        length = len(outcome.result) if isinstance(outcome, Succeeded) else 0
+        if group and size + length > FRAME_BYTES:
+            yield group
+            group, size = {}, 0
+        group[index] = outcome
+        size += length
+    if group:
+        yield group

@@ -1,0 +1,31 @@
+"""A child never outlives its parent, and what ends it early the parent decides."""
+
+import ctypes
+import os
+import signal
+import sys
+
+# Exit statuses.
+PARENT_GONE = 0  # nobody is left to read it
+DEVICE_LOST = 70  # the device failed in a way that only a new process gets over; sysexits.h: internal error
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process with its parent (process id `parent`).
+
+    The closed pipe says so too, but takes a thread that gets the GIL to notice it, and model code may hold that for
+    minutes. Only Linux has this; elsewhere such a child ends when it lets go of the GIL.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    # The parent may have died before the call above: then this process has another parent by now.
+    if os.getppid() != parent:
+        os._exit(PARENT_GONE)
+
+
+def leave_signals_to_parent() -> None:
+    """A SIGTERM or Ctrl-C may reach every process there is; what it means for running jobs the parent decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,144 @@
+"""Everything that crosses the pipe between a worker and its child: two closed unions of small messages.
+
+A frame is the length of its body (4 bytes, big-endian) and the body, one message in MessagePack. Inputs and results
+are JSON text that neither side of the pipe looks into on the way.
+"""
+
+from typing import cast
+
+import msgspec
+
+from ml_service.model import Batching
+from shared.catalogue import ModelDescription
+from shared.states import ErrorCode
+
+HEADER = 4  # bytes
+
+
+class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    pass
+
+
+class BatchItem(msgspec.Struct, frozen=True, array_like=True):
+    """One job's input, JSON text."""
+
+    input: bytes
+
+
+class Succeeded(_Message, frozen=True):
+    """result: JSON text that fits the model's output schema, without NaN or infinity."""
+
+    result: bytes
+
+
+class Failed(_Message, frozen=True):
+    """retryable: the model says that the reason passes."""
+
+    code: ErrorCode
+    message: str
+    retryable: bool = False
+
+
+class Stopped(_Message, frozen=True):
+    """Was asked to stop, and did."""
+
+
+Outcome = Succeeded | Failed | Stopped
+
+
+class Load(_Message, frozen=True):
+    """The first message, once. files: the model repository's root. threads: for torch; 0 leaves its own choice."""
+
+    target: str
+    device: str
+    files: str
+    threads: int
+    warm_up: bool
+
+
+class RunBatch(_Message, frozen=True):
+    """One batch at a time: the next one follows BatchDone. An item is known by its place."""
+
+    batch: int
+    items: list[BatchItem]
+
+
+class Cancel(_Message, frozen=True):
+    """Asks one item of the batch that runs to stop."""
+
+    batch: int
+    item: int
+
+
+class Stop(_Message, frozen=True):
+    """Finish what you have, then exit."""
+
+
+class Described(_Message, frozen=True):
+    """The class was imported and fulfils the interface."""
+
+    description: ModelDescription
+    batching: Batching
+
+
+class Refused(_Message, frozen=True):
+    """The class cannot be imported, or does not fulfil the interface. The last message."""
+
+    message: str
+
+
+class Ready(_Message, frozen=True):
+    """Loaded and, where asked for, warmed up; batches may come."""
+
+    device: str
+    load_seconds: float
+
+
+class LoadFailed(_Message, frozen=True):
+    """The last message."""
+
+    message: str
+
+
+class Progress(_Message, frozen=True):
+    """How far an item is, or with None all of the batch; 0 to 1."""
+
+    batch: int
+    item: int | None
+    fraction: float
+    message: str | None
+
+
+class Outcomes(_Message, frozen=True):
+    """Some of the batch's outcomes, by item; each item gets exactly one before BatchDone."""
+
+    batch: int
+    outcomes: dict[int, Outcome]
+
+
+class BatchDone(_Message, frozen=True):
+    batch: int
+
+
+ToChild = Load | RunBatch | Cancel | Stop
+ToParent = Described | Refused | Ready | LoadFailed | Progress | Outcomes | BatchDone
+
+_encoder = msgspec.msgpack.Encoder()
+_to_child = msgspec.msgpack.Decoder(ToChild)
+_to_parent = msgspec.msgpack.Decoder(ToParent)
+
+
+def pack(message: ToChild | ToParent) -> bytearray:
+    """The whole frame, built in place: a result can be tens of megabytes."""
+    frame = bytearray(HEADER)
+    _encoder.encode_into(message, frame, HEADER)
+    frame[:HEADER] = (len(frame) - HEADER).to_bytes(HEADER, "big")
+    return frame
+
+
+def read_to_child(body: bytes | bytearray) -> ToChild:
+    return cast(ToChild, _to_child.decode(body))
+
+
+def read_to_parent(body: bytes | bytearray) -> ToParent:
+    return cast(ToParent, _to_parent.decode(body))

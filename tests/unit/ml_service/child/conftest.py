@@ -1,0 +1,46 @@
+"""Child processes that are gone when the test is."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from ml_service.child.process import ModelProcess
+from ml_service.discovery import ModelReference
+
+ZOO = Path(__file__).parents[3] / "zoo"
+
+Spawn = Callable[..., Awaitable[ModelProcess]]
+
+
+def animal(file: str, model_class: str) -> ModelReference:
+    return ModelReference(f"{ZOO / file}.py:{model_class}")
+
+
+ACTOR = animal("actor", "Actor")
+
+
+async def start(reference: ModelReference, files: Path, *, threads: int = 0, warm_up: bool = False) -> ModelProcess:
+    return await ModelProcess.spawn(reference, files=files, device="auto", threads=threads, warm_up=warm_up)
+
+
+@pytest.fixture
+async def spawn(tmp_path: Path) -> AsyncIterator[Spawn]:
+    """Starts a model; its repository is an empty folder."""
+    async with AsyncExitStack() as stack:
+
+        async def spawned(reference: ModelReference, *, threads: int = 0, warm_up: bool = False) -> ModelProcess:
+            child = await start(reference, tmp_path, threads=threads, warm_up=warm_up)
+            stack.push_async_callback(child.kill)
+            return child
+
+        yield spawned
+
+
+@pytest.fixture(scope="package")
+async def actor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ModelProcess]:
+    """One Actor for all tests that leave it alive."""
+    child = await start(ACTOR, tmp_path_factory.mktemp("repository"))
+    yield child
+    await child.kill()

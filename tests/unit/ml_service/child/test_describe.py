@@ -1,0 +1,100 @@
+"""The interface, and the texts for those who miss it."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel, computed_field
+
+from ml_service.child.describe import describe
+from ml_service.model import Batching, Defaults, Model, Payload, Run
+from shared.errors import InvalidModel
+
+
+class Double(Model):
+    name = "double"
+    example: ClassVar[dict[str, Any] | None] = {"number": 2}
+    defaults = Defaults(queue_ttl=60.0, max_attempts=2)
+
+    class Input(Payload):
+        number: int
+
+    class Output(Payload):
+        number: int
+
+        @computed_field  # type: ignore[prop-decorator]
+        @property
+        def even(self) -> bool:
+            return self.number % 2 == 0
+
+    def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:
+        return [self.Output(number=item.number * 2) for item in batch]
+
+
+def test_a_description_has_what_the_class_says_and_the_defaults_for_the_rest() -> None:
+    description = describe(Double)
+    assert (description.name, description.version, description.queue, description.tasks) == (
+        "double",
+        1,
+        "double",
+        ("inference",),
+    )
+    assert (description.queue_ttl, description.execution_timeout, description.max_attempts) == (60.0, None, 2)
+    assert description.example == {"number": 2}
+
+
+def test_the_output_schema_is_of_what_is_written_not_of_what_is_read() -> None:
+    description = describe(Double)
+    assert set(description.input_schema["properties"]) == {"number"}
+    assert set(description.output_schema["properties"]) == {"number", "even"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text"),
+    [
+        ({"name": "ab"}, "name is 'ab'"),
+        ({"name": "Double"}, "name is 'Double'"),
+        ({"name": "2-double"}, "name is '2-double'"),
+        ({"name": "a" * 61}, "3 to 60"),
+        ({"name": "double\n"}, "name is"),
+        ({"queue": "Queue"}, "queue is 'Queue'"),
+        ({"version": 0}, "version is 0"),
+        ({"version": "2"}, "version is '2'"),
+        ({"version": True}, "version is True"),
+        ({"description": None}, "description must be"),
+        ({"batching": Batching(max_size=0)}, "batching must be"),
+        ({"batching": 8}, "batching must be"),
+        ({"defaults": {}}, "defaults must be"),
+        ({"Input": dict}, "define Input as a pydantic model"),
+        ({"Output": None}, "define Output as a pydantic model"),
+        ({"example": {"number": "two"}}, "the example does not fit Input: /number: "),
+        ({"example": {"number": 2, "more": 1}}, "the example does not fit Input: /more: "),
+        ({"example": {"number": object()}}, "the example is not JSON"),
+    ],
+    ids=str,
+)
+def test_what_breaks_the_interface_is_named(attributes: dict[str, Any], text: str) -> None:
+    broken = type("Broken", (Double,), attributes)
+    with pytest.raises(InvalidModel) as caught:
+        describe(broken)
+    assert str(caught.value).startswith("Broken: ")
+    assert text in str(caught.value)
+
+
+def test_a_name_of_three_or_sixty_characters_is_fine() -> None:
+    for name in ("abc", "a" * 60):
+        assert describe(type("Named", (Double,), {"name": name})).name == name
+
+
+def test_a_class_without_predict_is_told_to_define_it() -> None:
+    unfinished = type("Unfinished", (Model,), {"name": "unfinished", "Input": Payload, "Output": Payload})
+    with pytest.raises(InvalidModel, match="Unfinished: define predict"):
+        describe(unfinished)
+
+
+def test_a_payload_that_json_cannot_describe_is_named() -> None:
+    class Odd(BaseModel):
+        limit: float = float("nan")
+
+    with pytest.raises(InvalidModel, match="Output has no JSON Schema"):
+        describe(type("Odd", (Double,), {"Output": Odd}))
