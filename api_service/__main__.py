@@ -5,6 +5,7 @@ import sys
 from pydantic import ValidationError
 
 from api_service.app import create_app
+from api_service.backstage import BackstageSettings
 from api_service.server import server
 from api_service.settings import ApiSettings
 from shared.logs import configure_logs
@@ -13,11 +14,11 @@ from shared.settings import DatabaseSettings, LogSettings
 
 def main() -> None:
     try:
-        settings, database = ApiSettings(), DatabaseSettings()
+        settings, database, behind = ApiSettings(), DatabaseSettings(), BackstageSettings()
         configure_logs(LogSettings())
     except ValidationError as error:
         sys.exit("\n".join(_described(error)))
-    server(create_app(settings, database), settings.api_host, settings.api_port, settings.shutdown_grace).run()
+    server(create_app(settings, database, behind), settings.api_host, settings.api_port, settings.shutdown_grace).run()
 
 
 def _described(error: ValidationError) -> list[str]:

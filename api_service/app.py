@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api_service import problems
 from api_service.background import Service, running
+from api_service.backstage import Backstage, BackstageSettings, backstage
 from api_service.catalogue_cache import CatalogueCache
 from api_service.health import Health
 from api_service.host_check import HostCheck
@@ -29,7 +30,6 @@ from shared.database.catalogue import read_catalogue
 from shared.database.pool import Database
 from shared.database.reading import get_job, get_jobs, queue_head
 from shared.database.submission import insert_jobs
-from shared.job import NewJob
 from shared.settings import DatabaseSettings
 
 
@@ -39,7 +39,7 @@ class State(TypedDict):
     runtime: Runtime
 
 
-def create_app(settings: ApiSettings, database: DatabaseSettings) -> FastAPI:
+def create_app(settings: ApiSettings, database: DatabaseSettings, behind: BackstageSettings | None = None) -> FastAPI:
     """`app.state.answer_waiting()` answers all requests that wait; call it when the server is asked to stop."""
 
     @asynccontextmanager
@@ -51,11 +51,13 @@ def create_app(settings: ApiSettings, database: DatabaseSettings) -> FastAPI:
             application="torchrelay-api",
         )
         try:
-            runtime, services = _compose(settings, db)
-            app.state.answer_waiting = runtime.watcher.close
-            async with running(services):
-                yield {"runtime": runtime}
-                await runtime.submitter.drain()
+            known_models = CatalogueCache(partial(read_catalogue, db), settings.catalogue_refresh)
+            async with backstage(behind, db, known_models) as stage:
+                runtime, services = _compose(settings, db, known_models, stage)
+                app.state.answer_waiting = runtime.watcher.close
+                async with running(services):
+                    yield {"runtime": runtime}
+                    await runtime.submitter.drain()
         finally:
             await db.close()
 
@@ -76,25 +78,26 @@ def create_app(settings: ApiSettings, database: DatabaseSettings) -> FastAPI:
     return app
 
 
-def _compose(settings: ApiSettings, db: Database) -> tuple[Runtime, Sequence[Service]]:
+def _compose(
+    settings: ApiSettings, db: Database, known_models: CatalogueCache, stage: Backstage
+) -> tuple[Runtime, Sequence[Service]]:
     """-> (what requests are answered with, what runs beside them)."""
-    known_models = CatalogueCache(partial(read_catalogue, db), settings.catalogue_refresh)
     statuses = StatusCache(partial(get_job, db))
     watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
     runtime = Runtime(
         database=db,
         catalogue=known_models,
         intake=Intake(known_models, SchemaCheck(), _limits(settings)),
-        submitter=Submitter(partial(insert_jobs, db), _on_committed),
+        submitter=Submitter(partial(insert_jobs, db), stage.on_committed),
         statuses=statuses,
         watcher=watcher,
         positions=QueuePositions(partial(queue_head, db)),
-        health=Health(db.ping, _check_broker, known_models),
-        on_requeued=_on_requeued,
+        health=Health(db.ping, stage.check_broker, known_models),
+        on_requeued=stage.on_requeued,
         body_limit=settings.body_limit,
         max_wait=settings.max_wait,
     )
-    return runtime, [Listener(db, *_on_news(statuses, watcher)), watcher]
+    return runtime, [Listener(db, *_on_news(statuses, watcher)), watcher, *stage.services]
 
 
 def _on_news(statuses: StatusCache, watcher: Watcher) -> tuple[Callable[[], None], Callable[[Collection[UUID]], None]]:
@@ -132,18 +135,3 @@ def _document(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
-
-
-# The three places where the relay goes.
-
-
-async def _check_broker() -> None:
-    """Returns if the broker answers."""
-
-
-def _on_committed(_: Sequence[NewJob]) -> None:
-    """These are committed: publish them."""
-
-
-def _on_requeued() -> None:
-    """Some jobs were queued again: publish them."""

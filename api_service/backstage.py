@@ -1,0 +1,60 @@
+"""What goes on behind the answers: publishing, reconciling, and looking after dead letters."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from api_service.background import Service
+from api_service.broker_health import BrokerHealth
+from api_service.catalogue_cache import CatalogueCache
+from api_service.dead_letters import DeadLetters
+from api_service.health import Check
+from api_service.reconciler import Reconciler
+from api_service.relay import Relay
+from shared.broker.pubsub import Pubsub
+from shared.database.pool import Database
+from shared.job import NewJob
+from shared.queues import Provisioner
+from shared.settings import BrokerSettings, LeaseSettings
+
+
+class BackstageSettings(BrokerSettings, LeaseSettings):
+    """What only the services behind the answers need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """on_committed: publish these at once. on_requeued: publish soon. check_broker: raises if it was away just now."""
+
+    services: Sequence[Service]
+    on_committed: Callable[[Sequence[NewJob]], None]
+    on_requeued: Callable[[], None]
+    check_broker: Check
+
+
+@asynccontextmanager
+async def backstage(
+    settings: BackstageSettings | None, db: Database, catalogue: CatalogueCache
+) -> AsyncIterator[Backstage]:
+    """None: this process only answers; another one publishes and reconciles."""
+    if settings is None:
+        yield Backstage((), lambda _: None, lambda: None, BrokerHealth().check)
+        return
+    broker = await Pubsub.connect(settings.pubsub_project, settings.pubsub_emulator_host, settings.queue_prefix)
+    health = BrokerHealth()
+    provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
+    relay = Relay(db, broker, health, provision)
+
+    async def queues() -> set[str]:
+        models = await catalogue.models()
+        return {version.description.queue for model in models.values() for version in model.versions}
+
+    services: list[Service] = [
+        relay,
+        Reconciler(db, settings.lease_seconds, relay.sweep_soon),
+        DeadLetters(db, broker, health, queues, provision),
+    ]
+    try:
+        yield Backstage(services, relay.offer, relay.sweep_soon, health.check)
+    finally:
+        await broker.close()

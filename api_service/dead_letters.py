@@ -1,0 +1,78 @@
+"""The dead-letter consumer (rule 5): keeps what cannot be read, publishes anew what can, and never fails a job."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+import uuid_utils.compat
+
+from api_service.broker_health import BrokerHealth
+from shared.broker.protocol import Broker, Received
+from shared.database.dead_letters import keep_dead_letter
+from shared.database.outbox import Entry, forget_dead_letters
+from shared.database.pool import Database
+from shared.errors import BrokerUnavailable, DatabaseUnavailable, NotProvisioned, UnreadableMessage
+from shared.message import JobMessage
+
+log = structlog.get_logger(__name__)
+
+PER_PULL = 100
+PAUSE = 2.0  # seconds between rounds over all queues: dead letters are in no hurry
+
+
+class DeadLetters:
+    """queues: names all queues there are. provision: makes one that has gone."""
+
+    name = "dead letters"
+
+    def __init__(
+        self,
+        db: Database,
+        broker: Broker,
+        health: BrokerHealth,
+        queues: Callable[[], Awaitable[Iterable[str]]],
+        provision: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._db = db
+        self._broker = broker
+        self._health = health
+        self._queues = queues
+        self._provision = provision
+
+    async def run(self) -> None:
+        while True:
+            try:
+                for queue in await self._queues():
+                    await self._consume(queue)
+            except DatabaseUnavailable as error:
+                log.warning("dead letters wait", error=str(error))
+            await asyncio.sleep(PAUSE)
+
+    async def _consume(self, queue: str) -> None:
+        try:
+            received = await self._broker.pull_dead(queue, PER_PULL)
+            if received:
+                await self._deal_with(queue, received)
+                await self._broker.acknowledge_dead(queue, [item.ack_id for item in received])
+        except NotProvisioned:
+            await self._provision(queue)
+        except BrokerUnavailable as error:
+            self._health.failed(error)
+        else:
+            self._health.answered()
+
+    async def _deal_with(self, queue: str, received: Iterable[Received]) -> None:
+        readable: list[Entry] = []
+        for item in received:
+            try:
+                message = JobMessage.decode(item.data, item.attributes)
+            except UnreadableMessage as error:
+                reason = item.attributes.get("reason") or str(error)
+                log.warning("a dead letter that cannot be read is kept", queue=queue, reason=reason)
+                letter = uuid_utils.compat.uuid7()
+                await keep_dead_letter(self._db, letter, queue, item.data, item.attributes, reason)
+            else:
+                readable.append((message.job_id, message.publish_no))
+        if readable:
+            count = await forget_dead_letters(self._db, readable)
+            log.warning("messages given up by the broker", queue=queue, count=len(readable), published_anew=count)

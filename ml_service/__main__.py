@@ -1,0 +1,56 @@
+"""`python -m ml_service run`: a worker. `python -m ml_service register`: models into the catalogue, queues into the broker."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+import structlog
+import uvloop
+
+from ml_service.register import register
+from ml_service.settings import WorkerSettings
+from ml_service.worker.worker import Worker
+from shared.broker.pubsub import Pubsub
+from shared.database.pool import Database
+from shared.errors import TorchrelayError
+from shared.logs import configure_logs
+
+log = structlog.get_logger(__name__)
+
+
+async def _run(command: str, settings: WorkerSettings) -> int:
+    db = await Database.connect(
+        settings.database_url,
+        size=settings.database_pool,
+        patience=settings.database_patience,
+        application="torchrelay-worker",
+    )
+    broker = await Pubsub.connect(settings.pubsub_project, settings.pubsub_emulator_host, settings.queue_prefix)
+    try:
+        if command == "register":
+            return 1 if await register(settings, db, broker) else 0
+        worker = Worker(settings, db, broker)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        return await worker.run()
+    finally:
+        await broker.close()
+        await db.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m ml_service", description=__doc__)
+    parser.add_argument("command", choices=["run", "register"])
+    arguments = parser.parse_args()
+    settings = WorkerSettings()
+    configure_logs(settings)
+    try:
+        return uvloop.run(_run(arguments.command, settings))
+    except TorchrelayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

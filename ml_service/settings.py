@@ -1,0 +1,36 @@
+"""The worker's settings."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from shared.settings import BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings
+
+
+class WorkerSettings(DatabaseSettings, BrokerSettings, LeaseSettings, LogSettings):
+    models_dir: Path | None = Field(default=None, description="a folder of *.py files with models of your own")
+    model_repository: Path = Field(
+        default=Path(".torchrelay/models"), description="where weights lie: <repository>/<model>/<version>/"
+    )
+    models: str = Field(
+        default="", description="names of the models that this worker serves, with commas; empty: all there are"
+    )
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(default="auto", description="what models compute on")
+    torch_threads: int = Field(
+        default=0, ge=0, description="threads of each model's process; 0: as many as torch likes, one for each core"
+    )
+    enable_echo: bool = Field(default=False, description="serve `echo`, which fails on request: for tests only")
+    drain_grace: float = Field(
+        default=25.0, ge=0, description="seconds that running jobs get at SIGTERM; then they go back to the queue"
+    )
+    cancel_grace: float = Field(
+        default=10.0,
+        ge=0,
+        description="seconds that a cancelled job gets to stop by itself before its process is killed",
+    )
+    max_batch_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="how long a cancelled job may wait for the rest of its batch before that is killed",
+    )

@@ -1,0 +1,163 @@
+"""One model in one worker: its batcher, its child, and the pipeline between them.
+
+While the child computes one batch, the one before is being settled and the ones after are being claimed: the device
+waits for nothing but the note of a start.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from ml_service.worker.attempts import Attempt, Batch
+from ml_service.worker.batcher import Batcher
+from ml_service.worker.claimer import RETRY_AFTER, Claimer
+from ml_service.worker.desk import InHand
+from ml_service.worker.keeper import ChildKeeper
+from ml_service.worker.room import BatchSeconds, batches_ahead, room
+from ml_service.worker.runner import Runner
+from shared.catalogue import ModelDescription, ModelState, ServedModel
+
+log = structlog.get_logger(__name__)
+
+
+class Lane:
+    """Serves one model version. Whoever makes it runs `run`, and feeds it with `add` while there is `room`."""
+
+    def __init__(self, keeper: ChildKeeper, claimer: Claimer, runner: Runner, on_room: asyncio.Event) -> None:
+        self.keeper = keeper
+        self.description: ModelDescription = keeper.description
+        self._batching = keeper.batching
+        self._claimer = claimer
+        self._runner = runner
+        self._on_room = on_room
+        self._batcher: Batcher[InHand] = Batcher(keeper.batching, time.monotonic)
+        self._claimed: asyncio.Queue[Batch] = asyncio.Queue()
+        self._running: Batch | None = None
+        self._unstarted = 0  # jobs being claimed, or claimed and waiting for the child
+        self._woken = asyncio.Event()
+        self._free = asyncio.Event()  # no batch is with the child
+        self._free.set()
+        self._seconds = BatchSeconds()
+        self.newest_claimed: datetime | None = None
+
+    @property
+    def served(self) -> ServedModel:
+        return ServedModel(self.description.name, self.description.version, self.keeper.state, self.keeper.error)
+
+    @property
+    def ready(self) -> bool:
+        return self.keeper.state is ModelState.READY
+
+    @property
+    def room(self) -> int:
+        if not self.ready:
+            return 0
+        return room(
+            max_size=self._batching.max_size,
+            idle=self._running is None,
+            ahead=batches_ahead(self._seconds.estimate),
+            pending=len(self._batcher) + self._unstarted,
+        )
+
+    def add(self, jobs: Sequence[InHand]) -> None:
+        for job in jobs:
+            self._batcher.add(job)
+        self._woken.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._claim_batches(), name=f"{self.description.name}: claim")
+            tasks.create_task(self._run_batches(), name=f"{self.description.name}: run")
+
+    def take_unclaimed(self) -> list[InHand]:
+        """What waits here and was not claimed: to be put back, or left to the broker."""
+        return self._batcher.take_all()
+
+    def take_unstarted(self) -> list[Attempt]:
+        """What was claimed and has not started: to be handed back."""
+        attempts = []
+        while not self._claimed.empty():
+            attempts += self._claimed.get_nowait().attempts
+        self._unstarted -= len(attempts)
+        return attempts
+
+    def stop(self, attempts: Sequence[Attempt]) -> None:
+        """These were marked cancelled: see to it that they stop."""
+        if self._running is not None and any(attempt in self._running.attempts for attempt in attempts):
+            self._running.stop_asked.set()
+
+    def hand_back(self) -> None:
+        """The worker goes away: what runs is stopped at once, and queued again."""
+        if self._running is not None:
+            self._running.hand_back = True
+            self._running.stop_asked.set()
+
+    async def free(self) -> None:
+        """Waits until no batch is with the child."""
+        await self._free.wait()
+
+    def wake(self) -> None:
+        """The child's state has changed."""
+        self._woken.set()
+
+    async def _claim_batches(self) -> None:
+        while True:
+            await self._until_due()
+            jobs = self._batcher.take()
+            self._unstarted += len(jobs)
+            attempts, again = await self._claimer.claim(self.description.name, self.description.version, jobs)
+            self._unstarted -= len(jobs) - len(attempts)
+            self._note_claimed(attempts)
+            for batch in _batches(attempts):
+                self._claimed.put_nowait(batch)
+            self._on_room.set()
+            if again:
+                self._batcher.put_first(again)
+                await asyncio.sleep(RETRY_AFTER)
+
+    async def _until_due(self) -> None:
+        """Waits until a batch should be claimed: there is one, and the child will want it."""
+        while True:
+            self._woken.clear()
+            idle = self._running is None and not self._unstarted
+            due = self._batcher.due_in(idle=idle) if self.ready and self._wants_more(idle=idle) else None
+            if due == 0.0:
+                return
+            try:
+                async with asyncio.timeout(due):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    def _wants_more(self, *, idle: bool) -> bool:
+        return idle or self._unstarted < self._batching.max_size * batches_ahead(self._seconds.estimate)
+
+    async def _run_batches(self) -> None:
+        while True:
+            batch = await self._claimed.get()
+            self._running = batch
+            self._free.clear()
+            self._unstarted -= len(batch.attempts)
+            begin = time.monotonic()
+            try:
+                if await self._runner.run(batch, self.keeper):
+                    self._seconds.note(time.monotonic() - begin)
+            finally:
+                self._running = None
+                self._free.set()
+                self._woken.set()
+                self._on_room.set()
+
+    def _note_claimed(self, attempts: Sequence[Attempt]) -> None:
+        times = [attempt.claimed.published_at for attempt in attempts if attempt.claimed.published_at]
+        self.newest_claimed = max([*times, *([self.newest_claimed] if self.newest_claimed else [])], default=None)
+
+
+def _batches(attempts: Sequence[Attempt]) -> list[Batch]:
+    """Those that must run alone each by itself, the others together (rule 10)."""
+    together = [attempt for attempt in attempts if not attempt.claimed.alone]
+    alone = [Batch([attempt], alone=True) for attempt in attempts if attempt.claimed.alone]
+    return [*([Batch(together, alone=False)] if together else []), *alone]

@@ -1,0 +1,96 @@
+"""Pulling from one queue: never more than there is room for, and nothing that was pulled is abandoned (rule 13)."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from shared.broker.protocol import Broker, Received
+from shared.errors import BrokerUnavailable, NotProvisioned
+
+log = structlog.get_logger(__name__)
+
+PULL_AT_MOST = 100  # messages a call; brokers give no more
+PULLERS = 4  # calls that may be outstanding: each brings at most 100 for every tick of the broker's
+IDLE_SECONDS = 30.0  # free room and empty pulls for this long make a queue idle (rule 11)
+RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries while the broker does not answer
+
+
+class Receiver:
+    """Behind it: `deliver` takes what was pulled; `room` says how many more messages are welcome."""
+
+    def __init__(
+        self,
+        queue: str,
+        broker: Broker,
+        *,
+        room: Callable[[], int],
+        room_changed: asyncio.Event,
+        deliver: Callable[[str, Sequence[Received]], Awaitable[None]],
+        provision: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.queue = queue
+        self._broker = broker
+        self._room = room
+        self._room_changed = room_changed
+        self._deliver = deliver
+        self._provision = provision
+        self._outstanding = 0  # messages asked for
+        self._idle_since: float | None = None
+        self._stopping = False
+
+    @property
+    def idle(self) -> bool:
+        return self._idle_since is not None and time.monotonic() - self._idle_since >= IDLE_SECONDS
+
+    async def run(self) -> None:
+        """Until `stop`, and then until what was asked for has come."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(PULLERS):
+                tasks.create_task(self._pull(), name=f"{self.queue}: pull {number}")
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._room_changed.set()
+
+    async def _pull(self) -> None:
+        delay = RETRY_FIRST
+        while not self._stopping:
+            wanted = min(PULL_AT_MOST, self._room() - self._outstanding)
+            if wanted <= 0:
+                await self._wait_for_room()
+                continue
+            try:
+                await self._pull_once(wanted)
+            except NotProvisioned:
+                self._idle_since = None
+                await self._provision(self.queue)
+            except BrokerUnavailable as error:
+                self._idle_since = None
+                log.warning("cannot pull", queue=self.queue, error=str(error))
+            else:
+                delay = RETRY_FIRST
+                continue
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RETRY_MOST)
+
+    async def _pull_once(self, wanted: int) -> None:
+        begin = time.monotonic()
+        self._outstanding += wanted
+        try:
+            received = await self._broker.pull(self.queue, wanted)
+        finally:
+            self._outstanding -= wanted
+            self._room_changed.set()
+        if received:
+            self._idle_since = None
+            await self._deliver(self.queue, received)
+        elif self._idle_since is None:
+            self._idle_since = begin
+
+    async def _wait_for_room(self) -> None:
+        if self._room() <= 0:
+            self._idle_since = None
+        self._room_changed.clear()
+        await self._room_changed.wait()

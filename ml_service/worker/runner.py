@@ -1,0 +1,223 @@
+"""Running one batch: note the start, hand it to the child, watch it, and have the outcomes settled."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from ml_service.child.errors import ChildDied, ModelLoadFailed
+from ml_service.child.messages import BatchItem, Failed, Outcome, Stopped, Succeeded
+from ml_service.child.messages import Progress as ChildProgress
+from ml_service.child.process import ModelProcess
+from ml_service.worker.attempts import Attempt, Batch, HeldAttempts
+from ml_service.worker.claimer import RETRY_AFTER
+from ml_service.worker.desk import Desk
+from ml_service.worker.gate import LoneGate
+from ml_service.worker.incarnation import Incarnation
+from ml_service.worker.keeper import ChildKeeper
+from ml_service.worker.settler import Settler, ending
+from shared.database.claims import Started, start
+from shared.database.entries import Ending
+from shared.database.pool import Database
+from shared.database.settlement import Settlement
+from shared.errors import DatabaseUnavailable
+from shared.job import Progress
+from shared.states import ErrorCode
+
+log = structlog.get_logger(__name__)
+
+Endings = Sequence[tuple[Attempt, Settlement]]
+
+
+class Runner:
+    """Shared by all lanes of a worker; the gate keeps lone attempts alone."""
+
+    def __init__(
+        self,
+        db: Database,
+        incarnation: Incarnation,
+        held: HeldAttempts,
+        desk: Desk,
+        settler: Settler,
+        cancel_grace: float,
+        batch_grace: float,
+    ) -> None:
+        self._db = db
+        self._incarnation = incarnation
+        self._held = held
+        self._desk = desk
+        self._settler = settler
+        self._cancel_grace = cancel_grace
+        self._batch_grace = batch_grace
+        self._gate = LoneGate()
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def run(self, batch: Batch, keeper: ChildKeeper) -> bool:
+        """Returns when the child is free again; whether it computed. The settlement goes on behind."""
+        try:
+            await keeper.child()  # before the gate: who waits for a model to load must not hold up the others
+        except ModelLoadFailed as error:
+            await self._settler.settle(_not_loaded(batch, error))
+            return False
+        await self._gate.enter(alone=batch.alone)
+        endings: Endings = ()
+        computed = False
+        try:
+            child = await keeper.child()
+            await self._start(batch)
+            if batch.attempts:
+                endings, computed = await self._compute(batch, child), True
+                if not child.alive:
+                    keeper.replace()
+        except ModelLoadFailed as error:
+            endings = _not_loaded(batch, error)
+        finally:
+            self._settle_behind(endings, alone=batch.alone)
+        return computed
+
+    async def finish_settling(self) -> None:
+        """Waits until everything that was computed has been settled."""
+        while self._settling:
+            await asyncio.wait(self._settling)
+
+    def _settle_behind(self, endings: Endings, *, alone: bool) -> None:
+        async def settle() -> None:
+            try:
+                await self._settler.settle(endings)
+            finally:
+                await self._gate.leave(alone=alone)
+
+        task = asyncio.create_task(settle(), name="settle")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _start(self, batch: Batch) -> None:
+        """Notes the start and leaves in the batch what may go to the child (rules 8 and 9)."""
+        started = await self._note_start(batch)
+        stopped = [attempt for attempt in batch.attempts if attempt.claimed.id in started.cancelling]
+        await self._settler.settle([ending(attempt, Ending.STOPPED) for attempt in stopped])
+        gone = [attempt for attempt in batch.attempts if attempt.claimed.id not in started.running | started.cancelling]
+        if gone:
+            log.warning("not started: these belong to newer attempts", jobs=[str(one.claimed.id) for one in gone])
+        for attempt in gone:
+            self._held.discard(attempt)
+        if started.worker_alive:
+            self._desk.done([attempt.in_hand for attempt in gone])
+        else:
+            self._desk.drop([attempt.in_hand for attempt in gone])
+        batch.attempts = [attempt for attempt in batch.attempts if attempt.claimed.id in started.running]
+
+    async def _note_start(self, batch: Batch) -> Started:
+        """Goes on until the rows have answered, or the incarnation that claimed them is no more."""
+        worker: UUID = batch.attempts[0].worker
+        while True:
+            try:
+                started = await start(self._db, worker, [attempt.key for attempt in batch.attempts])
+            except DatabaseUnavailable as error:
+                log.warning("start not noted yet", jobs=len(batch.attempts), error=str(error))
+            else:
+                if started.worker_alive or worker != self._incarnation.id:
+                    return started
+                self._incarnation.beat_soon()
+            await asyncio.sleep(RETRY_AFTER)
+
+    async def _compute(self, batch: Batch, child: ModelProcess) -> Endings:
+        attempts = list(batch.attempts)
+
+        def on_progress(item: int | None, said: ChildProgress) -> None:
+            for attempt in attempts if item is None else [attempts[item]]:
+                self._settler.note_progress(attempt, Progress(said.fraction, said.message))
+
+        items = [BatchItem(attempt.claimed.input.encode()) for attempt in attempts]
+        running = asyncio.create_task(child.run(items, on_progress), name="batch")
+        verdict = await self._watch(batch, child, running)
+        try:
+            outcomes = await running
+            why = "it gave no outcome"
+        except ChildDied as died:
+            outcomes, why = died.outcomes, died.reason
+        return [
+            _settlement_of(attempt, outcomes[place]) if place in outcomes else _unfinished(attempt, verdict, why)
+            for place, attempt in enumerate(attempts)
+        ]
+
+    async def _watch(
+        self, batch: Batch, child: ModelProcess, running: asyncio.Task[dict[int, Outcome]]
+    ) -> Ending | None:
+        """Until the batch has ended. Kills the child at the batch's time limit, or when what must stop does not.
+
+        -> why it was killed: CROWDED_OUT or FAILED (the time limit, of several or of one), STOPPED, HANDED_BACK, or None.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, verdict = (
+            loop.time() + batch.timeout,
+            Ending.CROWDED_OUT if len(batch.attempts) > 1 else Ending.FAILED,
+        )
+        told: set[int] = set()
+        while not running.done():
+            asked = asyncio.create_task(batch.stop_asked.wait())
+            both: set[asyncio.Task[Any]] = {running, asked}
+            await asyncio.wait(both, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            if running.done():
+                break
+            if batch.stop_asked.is_set():
+                batch.stop_asked.clear()
+                if batch.hand_back:
+                    await child.kill()
+                    return Ending.HANDED_BACK
+                told |= self._tell_cancelled(batch, child)
+                grace = self._cancel_grace if len(told) == len(batch.attempts) else self._batch_grace
+                if loop.time() + grace < deadline:
+                    deadline, verdict = loop.time() + grace, Ending.STOPPED
+            elif loop.time() >= deadline:
+                log.warning("killing the model's process", reason=verdict, jobs=len(batch.attempts), pid=child.pid)
+                await child.kill()
+                return verdict
+        return None
+
+    def _tell_cancelled(self, batch: Batch, child: ModelProcess) -> set[int]:
+        places = {place for place, attempt in enumerate(batch.attempts) if attempt.cancelled}
+        for place in places:
+            child.cancel(place)
+        return places
+
+
+def _not_loaded(batch: Batch, error: ModelLoadFailed) -> Endings:
+    text = f"the model could not be loaded: {error}"
+    return [ending(attempt, Ending.LOST_UNSTARTED, ErrorCode.MODEL_LOAD_FAILED, text) for attempt in batch.attempts]
+
+
+def _settlement_of(attempt: Attempt, outcome: Outcome) -> tuple[Attempt, Settlement]:
+    job_id, number = attempt.key
+    match outcome:
+        case Succeeded(result=result):
+            return attempt, Settlement(job_id, number, Ending.SUCCEEDED, result=result.decode())
+        case Failed(code=code, message=message, retryable=retryable):
+            kind = Ending.RETRYABLE if retryable else Ending.FAILED
+            return attempt, Settlement(job_id, number, kind, code=code, message=message, retryable=retryable)
+        case Stopped():
+            return ending(attempt, Ending.STOPPED)
+
+
+def _unfinished(attempt: Attempt, verdict: Ending | None, why: str) -> tuple[Attempt, Settlement]:
+    """What an item without an outcome comes to, when its child was killed (verdict) or died (None)."""
+    limit = f"{attempt.claimed.execution_timeout:g} s"
+    match verdict:
+        case Ending.FAILED:
+            text = f"ran longer than its execution_timeout of {limit} and was stopped"
+            return ending(attempt, verdict, ErrorCode.EXECUTION_TIMEOUT, text)
+        case Ending.CROWDED_OUT:
+            text = f"its batch ran longer than {limit} and was stopped; it runs alone next"
+            return ending(attempt, verdict, ErrorCode.EXECUTION_TIMEOUT, text)
+        case Ending.HANDED_BACK:
+            return ending(attempt, verdict)
+        case Ending.STOPPED if attempt.cancelled:
+            return ending(attempt, verdict)
+        case Ending.STOPPED:
+            text = "stopped together with a cancelled job of its batch; it runs alone next"
+            return ending(attempt, Ending.CROWDED_OUT, ErrorCode.WORKER_LOST, text)
+        case _:
+            return ending(attempt, Ending.LOST, ErrorCode.WORKER_LOST, f"the model's process died: {why}")

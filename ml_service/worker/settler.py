@@ -1,0 +1,80 @@
+"""Writing what attempts come to. It goes on trying until the database answers; only the fence may refuse (rule 7)."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+import structlog
+
+from ml_service.worker.attempts import Attempt, HeldAttempts
+from ml_service.worker.desk import Desk
+from shared.database.entries import Ending
+from shared.database.pool import Database
+from shared.database.settlement import Settlement, settle, write_progress
+from shared.errors import DatabaseUnavailable
+from shared.job import Progress
+from shared.states import ErrorCode
+
+log = structlog.get_logger(__name__)
+
+RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries, doubling
+PROGRESS_EVERY = 0.5  # seconds: all jobs' latest progress in one statement
+
+
+class Settler:
+    def __init__(self, db: Database, held: HeldAttempts, desk: Desk) -> None:
+        self._db = db
+        self._held = held
+        self._desk = desk
+        self._progress: dict[Attempt, Progress] = {}
+
+    async def settle(self, endings: Sequence[tuple[Attempt, Settlement]]) -> None:
+        """Writes them, acks their messages, forgets them. Returns once the rows have spoken."""
+        if not endings:
+            return
+        for attempt, _ in endings:
+            self._progress.pop(attempt, None)
+        states = await self.persist([settlement for _, settlement in endings])
+        for attempt, settlement in endings:
+            if settlement.id not in states:
+                log.warning(
+                    "settlement refused: the job belongs to a newer attempt, or has ended",
+                    job_id=str(settlement.id),
+                    attempt=settlement.attempt,
+                    kind=settlement.kind,
+                )
+            self._held.discard(attempt)
+        self._desk.done([attempt.in_hand for attempt, _ in endings])
+
+    async def persist(self, settlements: Sequence[Settlement]) -> Collection[object]:
+        """The ids whose row was still this attempt's."""
+        delay = RETRY_FIRST
+        while True:
+            try:
+                return await settle(self._db, settlements)
+            except DatabaseUnavailable as error:
+                log.warning("not settled yet", jobs=len(settlements), error=str(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST)
+
+    def note_progress(self, attempt: Attempt, progress: Progress) -> None:
+        """The latest counts; written with the next tick."""
+        self._progress[attempt] = progress
+
+    async def run_progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_EVERY)
+            latest, self._progress = self._progress, {}
+            if not latest:
+                continue
+            try:
+                await write_progress(self._db, [(*attempt.key, how_far) for attempt, how_far in latest.items()])
+            except DatabaseUnavailable as error:
+                log.info("progress not written", error=str(error))
+
+
+def ending(
+    attempt: Attempt, kind: Ending, code: ErrorCode | None = None, message: str | None = None
+) -> tuple[Attempt, Settlement]:
+    """A settlement without a result. A lost or crowded-out job may be tried again."""
+    job_id, number = attempt.key
+    return attempt, Settlement(job_id, number, kind, code=code, message=message, retryable=kind is not Ending.FAILED)

@@ -1,0 +1,282 @@
+"""The worker: its parts, put together, and how they end."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Coroutine, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from ml_service.child.errors import ChildDied
+from ml_service.discovery import discover
+from ml_service.settings import WorkerSettings
+from ml_service.worker.attempts import HeldAttempts
+from ml_service.worker.claimer import Claimer
+from ml_service.worker.desk import Desk, InHand
+from ml_service.worker.incarnation import Incarnation, Report
+from ml_service.worker.keeper import ChildKeeper, ChildSettings
+from ml_service.worker.lane import Lane
+from ml_service.worker.receiver import Receiver
+from ml_service.worker.runner import Runner
+from ml_service.worker.settler import Settler, ending
+from shared.broker.protocol import Broker, Received
+from shared.catalogue import ModelState, ServedModel
+from shared.database.catalogue import register_model
+from shared.database.entries import Ending
+from shared.database.leases import Held, QueueReport
+from shared.database.pool import Database
+from shared.database.settlement import Settlement
+from shared.errors import InvalidModel, SchemaConflict
+from shared.queues import Provisioner
+
+log = structlog.get_logger(__name__)
+
+# At the end of a drain: for the database to take the last settlements. What it does not take, the reconciler requeues.
+LAST_WORDS = 5.0  # seconds
+# A pull that was asked for is awaited: cancelled, it would hide its messages for a whole ack deadline (rule 13).
+PULLS_END = 12.0  # seconds, a little more than a pull may take
+
+
+class Worker:
+    """Made by `start`; `run` serves until `stop`."""
+
+    def __init__(self, settings: WorkerSettings, db: Database, broker: Broker) -> None:
+        self._settings = settings
+        self._db = db
+        self._broker = broker
+        self._desk = Desk(broker)
+        self._held = HeldAttempts()
+        self._room_changed = asyncio.Event()
+        self._refused: list[ServedModel] = []
+        self._keepers: list[ChildKeeper] = []
+        self._lanes: dict[str, Lane] = {}
+        self._receivers: dict[str, Receiver] = {}
+        self._side_tasks: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
+        self._settler = Settler(db, self._held, self._desk)
+        self._incarnation = Incarnation(
+            db, self._report, self._on_held, self._on_death, settings.lease_seconds, settings.heartbeat_seconds
+        )
+        self._claimer = Claimer(db, self._desk, self._held, self._incarnation, self._serves)
+        self._runner = Runner(
+            db,
+            self._incarnation,
+            self._held,
+            self._desk,
+            self._settler,
+            cancel_grace=settings.cancel_grace,
+            batch_grace=settings.max_batch_seconds,
+        )
+
+    def stop(self) -> None:
+        """The first time: drain. The second: at once (rule 13)."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def run(self) -> int:
+        """-> the process's exit code: 0 after `stop`, 1 if a part has failed."""
+        await self._start_models()
+        await self._incarnation.register()
+        background = [
+            asyncio.create_task(part, name=name)
+            for name, part in {
+                "heartbeat": self._incarnation.run(),
+                "extend": self._desk.run_extending(),
+                "ack": self._desk.run_acking(),
+                "progress": self._settler.run_progress(),
+                **{f"keep {keeper.description.name}": keeper.run() for keeper in self._keepers},
+                **{f"lane {name}": lane.run() for name, lane in self._lanes.items()},
+            }.items()
+        ]
+        pulling = [
+            asyncio.create_task(receiver.run(), name=f"receive {queue}") for queue, receiver in self._receivers.items()
+        ]
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({stopped, *background, *pulling}, return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in (*background, *pulling) if task.done()]
+        for task in failed:
+            log.error("a part of the worker has failed", part=task.get_name(), exc_info=task.exception())
+        stopped.cancel()
+        await self._drain(background, pulling)
+        return 1 if failed else 0
+
+    async def _start_models(self) -> None:
+        wanted = {name.strip() for name in self._settings.models.split(",") if name.strip()}
+        discovery = discover(self._settings.models_dir, enable_echo=self._settings.enable_echo)
+        for problem in discovery.problems:
+            log.error("not a model", error=str(problem))
+        child_settings = ChildSettings(
+            self._settings.model_repository.resolve(), self._settings.device, self._settings.torch_threads
+        )
+        references = [one for one in discovery.references if not wanted or one.name is None or one.name in wanted]
+        keepers = await asyncio.gather(
+            *(ChildKeeper.spawn(one, child_settings, self._on_change) for one in references), return_exceptions=True
+        )
+        for reference, keeper in zip(references, keepers, strict=True):
+            match keeper:
+                case ChildKeeper():
+                    await self._add_lane(keeper)
+                case InvalidModel() | ChildDied():
+                    log.error("model refused", model=reference.name or reference.target, error=str(keeper))
+                    self._refused.append(
+                        ServedModel(reference.name or reference.target, 0, ModelState.FAILED, str(keeper))
+                    )
+                case BaseException():
+                    raise keeper
+        if not self._lanes:
+            log.error("no model to serve; see above, and MODELS_DIR")
+
+    async def _add_lane(self, keeper: ChildKeeper) -> None:
+        description = keeper.description
+        try:
+            await register_model(self._db, description)
+        except SchemaConflict as error:
+            log.error("model refused", model=description.name, error=str(error))
+            self._refused.append(ServedModel(description.name, description.version, ModelState.FAILED, str(error)))
+            await keeper.stop(0.0)
+            return
+        self._keepers.append(keeper)
+        self._lanes[description.name] = Lane(keeper, self._claimer, self._runner, self._room_changed)
+        queue = description.queue
+        if queue not in self._receivers:
+            self._receivers[queue] = Receiver(
+                queue,
+                self._broker,
+                room=lambda: self._room_of(queue),
+                room_changed=self._room_changed,
+                deliver=self._deliver,
+                provision=self._provision,
+            )
+
+    def _room_of(self, queue: str) -> int:
+        """First in, first out: the fullest model of a shared queue decides."""
+        lanes = [lane for lane in self._lanes.values() if lane.description.queue == queue and lane.ready]
+        return min((lane.room for lane in lanes), default=0)
+
+    def _serves(self) -> set[tuple[str, int]]:
+        return {
+            (lane.description.name, lane.description.version)
+            for lane in self._lanes.values()
+            if lane.served.state is not ModelState.FAILED
+        }
+
+    async def _deliver(self, queue: str, received: Sequence[Received]) -> None:
+        new = await self._desk.take_in(queue, received)
+        if self._stop.is_set():
+            self._desk.drop(new)
+            return
+        by_model: dict[str, list[InHand]] = defaultdict(list)
+        for job in new:
+            by_model[job.message.model].append(job)
+        for model, jobs in by_model.items():
+            lane = self._lanes.get(model)
+            if lane is None or lane.served.state is ModelState.FAILED:
+                self._aside(self._claimer.put_back(jobs))
+            else:
+                lane.add(jobs)
+
+    def _report(self) -> Report:
+        devices = {keeper.device for keeper in self._keepers if keeper.device}
+        queues = [
+            QueueReport(queue, receiver.idle, self._newest_claimed(queue))
+            for queue, receiver in self._receivers.items()
+        ]
+        models = [*(lane.served for lane in self._lanes.values()), *self._refused]
+        return Report(", ".join(sorted(devices)) or self._settings.device, models, queues)
+
+    def _newest_claimed(self, queue: str) -> datetime | None:
+        lanes = (lane for lane in self._lanes.values() if lane.description.queue == queue)
+        return max((lane.newest_claimed for lane in lanes if lane.newest_claimed), default=None)
+
+    def _on_change(self) -> None:
+        """A child became ready, failed, or is being replaced."""
+        for lane in self._lanes.values():
+            lane.wake()
+            if lane.served.state is ModelState.FAILED:
+                self._aside(self._claimer.put_back(lane.take_unclaimed()))
+        self._room_changed.set()
+        self._incarnation.beat_soon()
+
+    def _on_held(self, held: Collection[Held]) -> None:
+        """After a heartbeat (rule 6): stop what is to be stopped, hand back what we do not know of."""
+        unknown = []
+        for one in held:
+            attempt = self._held.find((one.id, one.attempt))
+            if attempt is None and one.id not in self._held.claiming:
+                unknown.append(Settlement(one.id, one.attempt, Ending.HANDED_BACK))
+            elif attempt is not None and one.cancelling:
+                attempt.cancelled = True
+                for lane in self._lanes.values():
+                    lane.stop([attempt])
+        if unknown:
+            log.warning(
+                "handing back jobs that were claimed without our knowledge", jobs=[str(one.id) for one in unknown]
+            )
+            self._aside(self._hand_back(unknown))
+
+    async def _hand_back(self, settlements: Sequence[Settlement]) -> None:
+        await self._settler.persist(settlements)
+
+    def _on_death(self) -> None:
+        """Declared dead: everything at hand belongs to others now. What runs is stopped; the fence refuses its result."""
+        for lane in self._lanes.values():
+            self._desk.drop(lane.take_unclaimed())
+            for attempt in lane.take_unstarted():
+                self._held.discard(attempt)
+                self._desk.drop([attempt.in_hand])
+        for attempt in self._held:
+            attempt.cancelled = True
+        for lane in self._lanes.values():
+            lane.stop(list(self._held))
+
+    def _aside(self, work: Coroutine[None, None, None]) -> None:
+        """Work that nobody waits for, kept from being collected."""
+        task = asyncio.create_task(work)
+        self._side_tasks.add(task)
+        task.add_done_callback(self._side_tasks.discard)
+
+    async def _drain(self, background: Sequence[asyncio.Task[None]], pulling: Sequence[asyncio.Task[None]]) -> None:
+        """Rule 13. No new pulls; what was not claimed stays unacked; what runs may finish; the rest is handed back."""
+        log.info("draining", running=len(self._held), grace=self._settings.drain_grace)
+        self._stop.set()
+        for receiver in self._receivers.values():
+            receiver.stop()
+        unstarted = []
+        for lane in self._lanes.values():
+            self._desk.drop(lane.take_unclaimed())
+            unstarted += lane.take_unstarted()
+        self._aside(self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in unstarted]))
+        await self._within(asyncio.gather(*(lane.free() for lane in self._lanes.values())), self._settings.drain_grace)
+        self._end(background, "keep")
+        for lane in self._lanes.values():
+            lane.hand_back()
+        await self._within(asyncio.gather(*(lane.free() for lane in self._lanes.values())), LAST_WORDS)
+        self._end(background, "lane")
+        await asyncio.gather(*(keeper.stop(1.0) for keeper in self._keepers))
+        await self._within(asyncio.gather(self._runner.finish_settling(), *self._side_tasks), LAST_WORDS)
+        left = [ending(attempt, Ending.HANDED_BACK) for attempt in self._held]
+        await self._within(asyncio.ensure_future(self._settler.settle(left)), LAST_WORDS)
+        await self._within(asyncio.gather(*pulling, return_exceptions=True), PULLS_END)
+        self._end((*background, *pulling))
+        await asyncio.gather(*background, *pulling, return_exceptions=True)
+        await self._desk.flush_acks()
+        await self._incarnation.end()
+        log.info("drained", left=len(self._held))
+
+    def _end(self, tasks: Sequence[asyncio.Task[None]], name: str = "") -> None:
+        for task in tasks:
+            if task.get_name().startswith(name):
+                task.cancel()
+
+    async def _within(self, work: "asyncio.Future[Any]", seconds: float) -> None:
+        """Waits for it, for so long at most, and no longer once somebody hurries."""
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({work, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait({work})
