@@ -37,5 +37,14 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         tags=TAGS,
     )
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
-    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+    document.setdefault("components", {})["schemas"] = schemas
+    _drop_framework_errors(document)
     return document
+
+
+def _drop_framework_errors(document: dict[str, Any]) -> None:
+    """FastAPI notes its own 422 wherever a route has a parameter; ours are problems, and noted where there are any."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]

@@ -37,8 +37,8 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
     UnknownModel: Kind(HTTPStatus.NOT_FOUND, "No such model"),
     WrongState: Kind(HTTPStatus.CONFLICT, "The job's state does not allow this"),
     ResultGone: Kind(HTTPStatus.GONE, "The result has been purged"),
-    # The rest of the body is not read: the connection cannot be used again.
-    BodyTooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large", {"Connection": "close"}),
+    # The server throws the rest of the body away. Closing at once would cost the client this answer.
+    BodyTooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     NotJson: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
     DoesNotFit: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not fit"),
     DatabaseUnavailable: Kind(

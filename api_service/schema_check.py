@@ -44,6 +44,8 @@ class SchemaCheck:
             return [Fault("", str(error))]
         except RecursionError:
             raise MalformedBody("The input is nested too deeply.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise MalformedBody(f"{error}.") from None
         validator = self._validator(key, schema)
         try:
             if validator.is_valid(instance):

@@ -110,7 +110,7 @@ class Intake:
             raise BodyTooLarge(
                 f"The input may have {limits.input_bytes} bytes. Larger ones will go through /v1/uploads."
             )
-        metadata = self._metadata(submission.metadata)
+        input_text, metadata = _text(input_bytes), self._metadata(submission.metadata)
         model = (await self._catalogue.version(submission.model, submission.version)).description
         faults = self._limit_faults(submission)
         schema = _schema(model, submission.task)
@@ -128,7 +128,7 @@ class Intake:
             model=model.name,
             version=model.version,
             queue=model.queue,
-            input=_text(input_bytes),
+            input=input_text,
             metadata=metadata,
             queue_ttl=_first(submission.queue_ttl, model.queue_ttl, limits.default_queue_ttl),
             execution_timeout=_first(

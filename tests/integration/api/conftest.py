@@ -1,0 +1,114 @@
+"""A real API on a port of its own, with a database of its own, and two models that nobody serves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from api_service.app import create_app
+from api_service.server import Server, server
+from api_service.settings import ApiSettings
+from shared.catalogue import ModelDescription
+from shared.database.catalogue import register_model
+from shared.database.pool import Database
+from shared.settings import DatabaseSettings
+from tests.integration.api.worker import HandWorker
+
+REVERSE = ModelDescription(
+    name="reverse",
+    version=1,
+    description="Turns a text around.",
+    queue="reverse",
+    tasks=("inference",),
+    input_schema={
+        "type": "object",
+        "required": ["text"],
+        "additionalProperties": False,
+        "properties": {
+            "text": {"type": "string", "maxLength": 100_000},
+            "numbers": {"type": "array", "items": {"type": "number"}},
+        },
+    },
+    output_schema={"type": "object"},
+    example={"text": "abc"},
+    queue_ttl=3600.0,
+)
+ANYTHING = ModelDescription(
+    name="anything",
+    version=2,
+    description="",
+    queue="anything",
+    tasks=("inference",),
+    input_schema={},
+    output_schema={},
+)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.connect(database_url, size=2)
+    for model in (REVERSE, ANYTHING):
+        await register_model(database, model)
+    yield database
+    await database.close()
+
+
+Serve = Callable[[ApiSettings], Awaitable[Server]]
+
+
+@pytest.fixture
+async def serve(database_url: str, db: Database) -> AsyncIterator[Serve]:
+    """Starts an API with these settings; stops it with the test."""
+    running: list[tuple[Server, asyncio.Task[None]]] = []
+
+    async def start(settings: ApiSettings) -> Server:
+        app = create_app(settings, DatabaseSettings(database_url=database_url))
+        one = server(app, settings.api_host, settings.api_port, settings.shutdown_grace)
+        task = asyncio.create_task(one.serve())
+        running.append((one, task))
+        while not one.started:
+            assert not task.done(), "the server did not start"
+            await asyncio.sleep(0.01)
+        return one
+
+    yield start
+    for one, task in running:
+        one.should_exit = True
+        await task
+
+
+@pytest.fixture
+def settings() -> ApiSettings:
+    return ApiSettings(api_port=0, shutdown_grace=2, catalogue_refresh=0.05)
+
+
+@pytest.fixture
+async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+    one = await serve(settings)
+    async with httpx.AsyncClient(base_url=one.url, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+async def worker(db: Database) -> HandWorker:
+    one = HandWorker(db)
+    await one.join()
+    return one
+
+
+Submit = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+def submit(client: httpx.AsyncClient) -> Submit:
+    """Submits a job of `reverse`, with these further fields. -> the job."""
+
+    async def submit(**fields: Any) -> dict[str, Any]:
+        answer = await client.post("/v1/jobs", json={"model": "reverse", "input": {"text": "abc"}, **fields})
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    return submit
