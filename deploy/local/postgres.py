@@ -64,7 +64,7 @@ class Postgres:
         self._make_folders()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        end_left_behind(self.data)
+        self.end_left_behind()
         for stale in (self.data / "postmaster.pid", self.socket_folder / ".s.PGSQL.5432.lock"):
             stale.unlink(missing_ok=True)
 
@@ -86,9 +86,22 @@ class Postgres:
         if not self._statement(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
             self._statement(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
+    def end_left_behind(self) -> None:
+        """Ends the server that a launcher left on this folder when it died. Raises CannotStart if it does not go."""
+        server = _left_behind(self.data)
+        if server is None:
+            return
+        for ending in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            with suppress(psutil.NoSuchProcess):
+                server.send_signal(ending)
+            with suppress(psutil.TimeoutExpired):
+                server.wait(STOP_TIMEOUT)
+                return
+        raise CannotStart(f"A Postgres left behind on {self.data} (process {server.pid}) does not end: end it by hand.")
+
     def remove(self) -> None:
         """Deletes the data, and ends a server that was left on it."""
-        end_left_behind(self.data)
+        self.end_left_behind()
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.rmtree(self.socket_folder, ignore_errors=True)
 
@@ -127,7 +140,7 @@ class Postgres:
         """The user to run as: ourselves (None), or, for root, whom Postgres refuses, the owner of the data."""
         if os.geteuid() != 0:
             return None
-        return self.data.stat().st_uid or NOBODY
+        return (self.data.stat().st_uid if self.data.exists() else 0) or NOBODY
 
     def _initialise(self) -> None:
         half = self.data.resolve().with_name(f"{self.data.name}.new")  # killed half-way, it is done again
@@ -152,20 +165,6 @@ class Postgres:
 def environment() -> dict[str, str]:
     """Ours, less what would change the ways of Postgres: a PGHOST, or a language of the user's."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-
-
-def end_left_behind(data: Path) -> None:
-    """Ends the server that a launcher left on this folder when it died. Raises CannotStart if it does not go."""
-    server = _left_behind(data)
-    if server is None:
-        return
-    for ending in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        with suppress(psutil.NoSuchProcess):
-            server.send_signal(ending)
-        with suppress(psutil.TimeoutExpired):
-            server.wait(STOP_TIMEOUT)
-            return
-    raise CannotStart(f"A Postgres left behind on {data} (process {server.pid}) does not end: end it by hand.")
 
 
 def _left_behind(data: Path) -> psutil.Process | None:

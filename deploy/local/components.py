@@ -1,0 +1,69 @@
+"""The parts of a system on one machine: how each is run, and when it is ready."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+
+from deploy.local import postgres as postgres_server
+from deploy.local.emulator import Emulator
+from deploy.local.postgres import Postgres
+from deploy.local.probe import api_ready, worker_alive
+from deploy.local.supervisor import Component
+from deploy.local.tether import tethered
+
+Environment = Mapping[str, str]
+
+POSTGRES = "postgres"
+BROKER = "broker"
+API = "api"
+
+
+def python(*arguments: str) -> list[str]:
+    """A Python module of ours, in this same interpreter."""
+    return tethered([sys.executable, "-m", *arguments])
+
+
+def postgres(server: Postgres) -> Component:
+    async def prepare() -> None:
+        await asyncio.to_thread(server.prepare)
+
+    async def ready(_pid: int) -> bool:
+        return server.ready()
+
+    return Component(
+        name=POSTGRES,
+        command=server.command(),
+        environment=postgres_server.environment(),
+        ready=ready,
+        prepare=prepare,
+        stop_signal=signal.SIGINT,
+        quiet=True,
+    )
+
+
+def broker(emulator: Emulator, environment: Environment) -> Component:
+    async def ready(_pid: int) -> bool:
+        return await asyncio.to_thread(emulator.ready)
+
+    return Component(name=BROKER, command=emulator.command(), environment=environment, ready=ready, quiet=True)
+
+
+def api(port: int, environment: Environment) -> Component:
+    async def ready(_pid: int) -> bool:
+        return await api_ready(port)
+
+    return Component(name=API, command=python("api_service"), environment=environment, ready=ready, grace=15.0)
+
+
+def worker(number: int, port: int, environment: Environment) -> Component:
+    async def ready(pid: int) -> bool:
+        return await worker_alive(port, pid)
+
+    return Component(
+        name=f"worker-{number}",
+        command=python("ml_service", "run"),
+        environment=environment,
+        ready=ready,
+        grace=45.0,  # its own grace period for running jobs, and some time to hand the rest back
+    )

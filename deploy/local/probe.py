@@ -1,0 +1,36 @@
+"""Whether the API and the workers are there, asked over HTTP as anybody would."""
+
+import asyncio
+import json
+import re
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from deploy.local.ports import HOST
+
+PATIENCE = 2.0  # seconds
+OK = 200
+
+
+async def api_ready(port: int) -> bool:
+    return await asyncio.to_thread(_get, port, "/readyz") is not None
+
+
+async def worker_alive(port: int, pid: int) -> bool:
+    """Whether the worker in this process has registered. A worker's name ends with its process id."""
+    answer = await asyncio.to_thread(_get, port, "/v1/workers")
+    workers = answer["workers"] if answer else []
+    return any(worker["alive"] and re.search(rf"\b{pid}$", worker["name"]) for worker in workers)
+
+
+def _get(port: int, path: str) -> Any:
+    """The JSON of a 200, otherwise None."""
+    connection = HTTPConnection(HOST, port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return json.load(response) if response.status == OK else None
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()

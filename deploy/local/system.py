@@ -1,0 +1,187 @@
+"""Everything on one machine, as one thing to start and stop."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from deploy.local import components
+from deploy.local.components import API, BROKER, POSTGRES, python
+from deploy.local.console import Console
+from deploy.local.data import DataFolder
+from deploy.local.emulator import Emulator, Missing, find
+from deploy.local.errors import CannotStart
+from deploy.local.ports import HOST, exactly, free_port, near
+from deploy.local.postgres import Postgres
+from deploy.local.supervisor import NAME, Supervised, Supervisor
+
+DEFAULT_PORT = 8000
+_NO_BROKER = (
+    "Install the Google Cloud SDK with its emulator (`gcloud components install beta pubsub-emulator`) and Java 11 or "
+    "newer, or set PUBSUB_EMULATOR_HOST to an emulator that runs."
+)
+
+
+@dataclass
+class LocalSystem:
+    """`async with LocalSystem(folder) as system:` has it running inside, with nothing of it left afterwards.
+
+    Parts are known by name: postgres, broker, api, worker-1, worker-2, …; the first two only where they are our own.
+    One that ends by itself is started again. The emulator forgets everything when it ends; whoever uses it notices.
+    """
+
+    data: Path
+    _: KW_ONLY
+    port: int | None = None  # of the API; 0: any free one; None: 8000, or a free one near it
+    workers: int = 1
+    echo: bool = False
+    fresh: bool = False  # remove what is kept in `data` first
+    durable: bool = True  # False is for tests: commits do not wait for the disk
+    database_url: str | None = None  # use this one, and start none
+    emulator_host: str | None = None  # host:port; use this one, and start none
+    models: Path | None = None  # where weights lie; None: in `data`
+    env: Mapping[str, str] = field(default_factory=dict)  # more settings for the parts
+    console: Console = field(default_factory=Console)
+    environment: dict[str, str] = field(default_factory=dict, init=False)  # all settings of the parts, once started
+
+    def __post_init__(self) -> None:
+        self._folder = DataFolder(self.data.resolve())
+        self._supervisor = Supervisor(self.console, self._folder.leftovers)
+        self._held = ExitStack()
+        self._postgres: Postgres | None = None
+        self._emulator: Emulator | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.api_port}"
+
+    @property
+    def api_port(self) -> int:
+        return int(self.environment["API_PORT"])
+
+    @property
+    def processes(self) -> Mapping[str, Supervised]:
+        return self._supervisor.processes
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Returns when the API is ready and every worker alive. Raises CannotStart; `close` is due then, too."""
+        self._held.enter_context(self._folder.locked())
+        await asyncio.to_thread(self._clean_up)
+        self._choose()
+        await _together(self._start_database_and_api(), self._start_broker(), self._train())
+        await self._supervisor.run("register", python("ml_service", "register"), self.environment)
+        await _together(*(self._start_worker(number) for number in range(1, self.workers + 1)))
+
+    async def close(self) -> None:
+        """Workers first, so that they can hand back what they have; then whom they depend on."""
+        workers = [name for name in self.processes if name.startswith("worker-")]
+        await self._supervisor.stop(workers, [API], [BROKER, POSTGRES])
+        if self._postgres is not None:
+            shutil.rmtree(self._postgres.socket_folder, ignore_errors=True)
+        self._held.close()
+
+    def hurry(self) -> None:
+        """Nobody wants to wait for the end any longer."""
+        self._supervisor.hurry()
+
+    async def stop(self, name: str) -> None:
+        await self.processes[name].stop()
+
+    async def start(self, name: str) -> None:
+        """One that was stopped; returns when it is ready."""
+        await self.processes[name].start()
+
+    async def restart_broker(self) -> None:
+        """It comes back without its topics, subscriptions and messages."""
+        await self.stop(BROKER)
+        await self.start(BROKER)
+
+    def _clean_up(self) -> None:
+        Postgres(self._folder.database).end_left_behind()  # before the rest: it is asked, the others are killed
+        self._folder.leftovers.end()
+        if self.fresh:
+            for removed in self._folder.clear():
+                self._say(f"removed {removed}")
+            if self.database_url:
+                self._say("DATABASE_URL is set: that database is left as it is")
+
+    def _choose(self) -> None:
+        """Which database, which broker, which port; all of it goes to the parts through their environment."""
+        port = near(DEFAULT_PORT) if self.port is None else exactly(self.port)
+        if self.port is None and port != DEFAULT_PORT:
+            self._say(f"port {DEFAULT_PORT} is taken: using {port}")
+        if self.database_url is None:
+            self._postgres = Postgres(self._folder.database, durable=self.durable)
+        if self.emulator_host is None:
+            self._emulator = _emulator()
+        settings = {
+            "PYTHONUNBUFFERED": "1",
+            "DATABASE_URL": self._postgres.url() if self._postgres else self.database_url or "",
+            "PUBSUB_EMULATOR_HOST": self._emulator.host if self._emulator else self.emulator_host or "",
+            "API_HOST": HOST,
+            "API_PORT": str(port),
+            "MODEL_REPOSITORY": str(self._models),
+            "ENABLE_ECHO": str(self.echo).lower(),
+        }
+        self.environment = dict(os.environ) | settings | dict(self.env)
+
+    @property
+    def _models(self) -> Path:
+        return (self.models or self._folder.models).resolve()
+
+    async def _start_database_and_api(self) -> None:
+        if self._postgres is not None:
+            await self._supervisor.start(components.postgres(self._postgres))
+            await asyncio.to_thread(self._postgres.create_database)
+        await self._supervisor.run("migrate", python("shared.database", "upgrade"), self.environment)
+        await self._supervisor.start(components.api(self.api_port, self.environment))
+
+    async def _start_broker(self) -> None:
+        if self._emulator is not None:
+            await self._supervisor.start(components.broker(self._emulator, self.environment))
+
+    async def _train(self) -> None:
+        """The model that the page shows first comes without weights: it is trained here, once."""
+        if any(self._models.glob("digits/*/*")):
+            return
+        self._say("training the model `digits`, once")
+        command = python("ml_service.models.digits.train", "--output", str(self._models))
+        await self._supervisor.run("train", command, self.environment)
+
+    async def _start_worker(self, number: int) -> None:
+        await self._supervisor.start(components.worker(number, self.api_port, self.environment))
+
+    def _say(self, text: str) -> None:
+        self.console.say(NAME, text)
+
+
+def _emulator() -> Emulator:
+    found = find()
+    if isinstance(found, Missing):
+        raise CannotStart(f"There is no broker: {found.reason}. {_NO_BROKER}")
+    return Emulator(found, free_port())
+
+
+async def _together(*parts: Coroutine[Any, Any, None]) -> None:
+    """All at once; the first failure ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part)
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
