@@ -1,0 +1,77 @@
+"""The connection to Pub/Sub, or to something that speaks its protocol."""
+
+import asyncio
+from dataclasses import dataclass
+
+import google.auth
+import grpc
+from google.auth.exceptions import GoogleAuthError
+from google.pubsub_v1.services.publisher import PublisherAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+from shared.errors import BrokerUnavailable
+
+_OPTIONS = (
+    # A thousand messages of 10 MB are more than the default of 4 MiB.
+    ("grpc.max_receive_message_length", -1),
+    # A connection whose other end has silently gone is given up after 40 s in which nothing came, though calls wait.
+    # Servers close a connection that pings more often than they hear of it ("too_many_pings": three times, for the
+    # emulator); pulls that are answered within 10 s keep it from pinging at all.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # A broker that is back is found within a second, instead of up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Also the time that one attempt to connect may take, TLS included: not to be as short as those two.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
+)
+# An HTTP proxy for the world is none for the emulator beside us.
+_EMULATOR_OPTIONS = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Google's generated clients, and their channels. They belong to the event loop in which they were made."""
+
+    publisher: PublisherAsyncClient
+    subscriber: SubscriberAsyncClient
+    channels: tuple[grpc.aio.Channel, ...]
+
+    async def close(self) -> None:
+        for channel in self.channels:
+            await channel.close()
+
+
+async def open_clients(emulator_host: str | None) -> Clients:
+    """Connects at the first call, not here. Raises BrokerUnavailable if there are no credentials for Google's."""
+    return _emulator_clients(emulator_host) if emulator_host else await _google_clients()
+
+
+def _emulator_clients(host: str) -> Clients:
+    # One channel for each, since each client adds its interceptor to its channel; gRPC shares the connection.
+    publisher, subscriber = (grpc.aio.insecure_channel(host, options=_EMULATOR_OPTIONS) for _ in range(2))
+    return _clients(publisher, subscriber)
+
+
+async def _google_clients() -> Clients:
+    try:
+        # In a thread, because it may ask the metadata server, and wait for it.
+        credentials, _ = await asyncio.to_thread(google.auth.default, scopes=PublisherGrpcAsyncIOTransport.AUTH_SCOPES)
+    except GoogleAuthError as error:
+        raise BrokerUnavailable(
+            f"No credentials for Pub/Sub: {error} To use the emulator instead, set PUBSUB_EMULATOR_HOST."
+        ) from error
+    publisher, subscriber = (
+        PublisherGrpcAsyncIOTransport.create_channel(credentials=credentials, options=_OPTIONS) for _ in range(2)
+    )
+    return _clients(publisher, subscriber)
+
+
+def _clients(publisher: grpc.aio.Channel, subscriber: grpc.aio.Channel) -> Clients:
+    return Clients(
+        PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=publisher)),
+        SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=subscriber)),
+        (publisher, subscriber),
+    )

@@ -1,0 +1,76 @@
+"""A broker that is away, and comes back."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.broker.pubsub import Pubsub
+from shared.errors import BrokerUnavailable, NotProvisioned
+from tests.contract.broker.conftest import PROJECT, RestartableEmulator, receive
+
+
+@pytest.fixture
+async def broker(own_server: RestartableEmulator) -> AsyncIterator[Pubsub]:
+    broker = await Pubsub.connect(PROJECT, own_server.host)
+    yield broker
+    await broker.close()
+
+
+async def test_a_broker_that_is_not_there_is_noticed_at_once(broker: Pubsub) -> None:
+    began = time.monotonic()
+    for refused in (
+        broker.publish("echo", [(b"x", {})]),
+        broker.publish_dead("echo", b"x", {}),
+        broker.pull("echo", 1),
+        broker.pull_dead("echo", 1),
+        broker.acknowledge("echo", ["x"]),
+        broker.extend("echo", ["x"], 60),
+        broker.provision("echo"),
+    ):
+        with pytest.raises(BrokerUnavailable):
+            await refused
+    assert time.monotonic() - began < 2
+
+
+async def test_calls_work_again_a_second_after_a_restart(broker: Pubsub, own_server: RestartableEmulator) -> None:
+    own_server.start()
+    await broker.provision("echo")
+    waiting = asyncio.create_task(broker.pull("echo", 1))
+    await broker.provision("echo")  # when this is answered, the pull has arrived
+    own_server.kill()
+    with pytest.raises(BrokerUnavailable):
+        await waiting
+    await fail_for(broker, seconds=2)  # so that the client is between two attempts, at its longest interval
+
+    own_server.start()
+    began = time.monotonic()
+    await answered(broker)
+    assert time.monotonic() - began < 2
+    with pytest.raises(NotProvisioned):  # by the other connection; the emulator has forgotten everything
+        await broker.pull("echo", 1)
+
+    assert await broker.provision("echo") is True
+    await broker.publish("echo", [(b"after", {})])
+    (message,) = await receive(broker.pull, 1)
+    assert message.data == b"after"
+
+
+async def fail_for(broker: Pubsub, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish("echo", [(b"x", {})])
+        await asyncio.sleep(0.05)  # or it would take a whole core to be refused
+
+
+async def answered(broker: Pubsub) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await broker.publish("echo", [(b"x", {})])
+            except BrokerUnavailable:
+                await asyncio.sleep(0.02)
+            except NotProvisioned:
+                return

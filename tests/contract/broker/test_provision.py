@@ -1,0 +1,80 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from google.pubsub_v1.types import Subscription
+from structlog.testing import capture_logs
+
+from shared.broker.channel import Clients
+from shared.broker.names import InvalidQueueName, Names
+from shared.broker.pubsub import Pubsub
+
+
+async def subscription(clients: Clients, name: str) -> Subscription:
+    return await clients.subscriber.get_subscription(subscription=name, retry=None, timeout=10)
+
+
+async def test_a_queue_is_created_once(broker: Pubsub) -> None:
+    assert await broker.provision("echo") is True
+    with capture_logs() as logged:
+        assert await broker.provision("echo") is False
+    assert logged == []
+
+
+async def test_several_may_provision_at_once(broker: Pubsub) -> None:
+    created = await asyncio.gather(*(broker.provision("echo") for _ in range(5)))
+    assert sorted(created) == [False, False, False, False, True]
+
+
+async def test_a_lost_subscription_is_created_again(broker: Pubsub, queue: str, names: Names, clients: Clients) -> None:
+    await clients.subscriber.delete_subscription(subscription=names.of(queue).subscription, retry=None, timeout=10)
+    assert await broker.provision(queue) is True
+
+
+async def test_a_lost_dead_letter_subscription_is_created_again_unreported(
+    broker: Pubsub, queue: str, names: Names, clients: Clients
+) -> None:
+    await clients.subscriber.delete_subscription(subscription=names.of(queue).dead_subscription, retry=None, timeout=10)
+    assert await broker.provision(queue) is False
+    assert await broker.pull_dead(queue, 1) == []
+
+
+async def test_the_settings_are_ours(queue: str, names: Names, clients: Clients) -> None:
+    of = names.of(queue)
+    made = await subscription(clients, of.subscription)
+    assert made.topic == of.topic
+    assert made.ack_deadline_seconds == 60
+    assert made.retry_policy.minimum_backoff == timedelta(seconds=10)
+    assert made.retry_policy.maximum_backoff == timedelta(seconds=600)
+    assert made.dead_letter_policy.dead_letter_topic == of.dead_topic
+    assert made.dead_letter_policy.max_delivery_attempts == 20
+    assert "expiration_policy" in made
+    assert "ttl" not in made.expiration_policy
+    assert not made.enable_exactly_once_delivery
+    assert not made.enable_message_ordering
+
+
+async def test_a_dead_letter_subscription_never_expires_either(queue: str, names: Names, clients: Clients) -> None:
+    made = await subscription(clients, names.of(queue).dead_subscription)
+    assert made.topic == names.of(queue).dead_topic
+    assert "ttl" not in made.expiration_policy
+    assert not made.dead_letter_policy.dead_letter_topic
+
+
+async def test_other_settings_are_left_alone_and_logged(
+    broker: Pubsub, impatient: str, names: Names, clients: Clients
+) -> None:
+    with capture_logs() as logged:
+        assert await broker.provision(impatient) is False
+    (warning,) = logged
+    assert warning["log_level"] == "warning"
+    assert warning["subscription"] == names.of(impatient).subscription
+    assert {"retry_policy", "dead_letter_policy"} <= set(warning["differences"])
+    assert "ack_deadline_seconds" not in warning["differences"]
+    left = await subscription(clients, names.of(impatient).subscription)
+    assert left.dead_letter_policy.max_delivery_attempts == 5
+
+
+async def test_an_impossible_name_is_refused_before_the_broker_is_asked(broker: Pubsub) -> None:
+    with pytest.raises(InvalidQueueName, match="letters, digits"):
+        await broker.provision("no spaces")
