@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from api_service.app import create_app
 from api_service.server import Server, server
 from api_service.settings import ApiSettings
+from deploy.local.postgres import Postgres
 from shared.catalogue import ModelDescription
 from shared.database.catalogue import register_model
 from shared.database.pool import Database
@@ -46,8 +48,24 @@ ANYTHING = ModelDescription(
 )
 
 
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
+@asynccontextmanager
+async def serving(database_url: str, settings: ApiSettings) -> AsyncIterator[Server]:
+    """An API with these settings, for as long as the context lasts."""
+    app = create_app(settings, DatabaseSettings(database_url=database_url))
+    one = server(app, settings.api_host, settings.api_port, settings.shutdown_grace)
+    task = asyncio.create_task(one.serve())
+    while not one.started:
+        assert not task.done(), "the server did not start"
+        await asyncio.sleep(0.01)
+    try:
+        yield one
+    finally:
+        one.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def models_known(database_url: str) -> AsyncIterator[Database]:
     database = await Database.connect(database_url, size=2)
     for model in (REVERSE, ANYTHING):
         await register_model(database, model)
@@ -55,38 +73,39 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-Serve = Callable[[ApiSettings], Awaitable[Server]]
-
-
-@pytest.fixture
-async def serve(database_url: str, db: Database) -> AsyncIterator[Serve]:
-    """Starts an API with these settings; stops it with the test."""
-    running: list[tuple[Server, asyncio.Task[None]]] = []
-
-    async def start(settings: ApiSettings) -> Server:
-        app = create_app(settings, DatabaseSettings(database_url=database_url))
-        one = server(app, settings.api_host, settings.api_port, settings.shutdown_grace)
-        task = asyncio.create_task(one.serve())
-        running.append((one, task))
-        while not one.started:
-            assert not task.done(), "the server did not start"
-            await asyncio.sleep(0.01)
-        return one
-
-    yield start
-    for one, task in running:
-        one.should_exit = True
-        await task
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings() -> ApiSettings:
     return ApiSettings(api_port=0, shutdown_grace=2, catalogue_refresh=0.05)
 
 
+@pytest.fixture(scope="session")
+async def any_client(postgres: Postgres, migrated: str, settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """Of one API for the whole session: for tests that do not care what jobs there are."""
+    postgres.create_database("any_client", template=migrated)
+    url = postgres.url("any_client")
+    async with (
+        models_known(url),
+        serving(url, settings) as one,
+        httpx.AsyncClient(base_url=one.url, timeout=20) as client,
+    ):
+        yield client
+
+
 @pytest.fixture
-async def client(serve: Serve, settings: ApiSettings) -> AsyncIterator[httpx.AsyncClient]:
-    one = await serve(settings)
+async def db(database_url: str) -> AsyncIterator[Database]:
+    async with models_known(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def one(database_url: str, db: Database, settings: ApiSettings) -> AsyncIterator[Server]:
+    """The API of this test."""
+    async with serving(database_url, settings) as one:
+        yield one
+
+
+@pytest.fixture
+async def client(one: Server) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=one.url, timeout=20) as client:
         yield client
 

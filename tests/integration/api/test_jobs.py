@@ -64,8 +64,8 @@ async def test_filters_add_up(client: httpx.AsyncClient, submit: Submit, worker:
         ("model", "\x00"),
     ],
 )
-async def test_parameters_that_do_not_fit_are_named(client: httpx.AsyncClient, name: str, value: str) -> None:
-    answer = await client.get("/v1/jobs", params={name: value})
+async def test_parameters_that_do_not_fit_are_named(any_client: httpx.AsyncClient, name: str, value: str) -> None:
+    answer = await any_client.get("/v1/jobs", params={name: value})
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -173,7 +173,7 @@ async def test_only_what_ended_without_a_result_can_be_retried(
 
 
 @pytest.mark.parametrize(("method", "call"), [("GET", "result"), ("POST", "cancel"), ("POST", "retry")])
-async def test_calls_for_a_job_that_there_is_not(client: httpx.AsyncClient, method: str, call: str) -> None:
+async def test_calls_for_a_job_that_there_is_not(any_client: httpx.AsyncClient, method: str, call: str) -> None:
     for job_id in ("nonsense", "01990000-0000-7000-8000-000000000000"):
-        answer = await client.request(method, f"/v1/jobs/{job_id}/{call}")
+        answer = await any_client.request(method, f"/v1/jobs/{job_id}/{call}")
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_job")

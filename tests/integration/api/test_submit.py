@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from api_service.settings import ApiSettings
-from tests.integration.api.conftest import Serve, Submit
+from shared.database.pool import Database
+from tests.integration.api.conftest import Submit, serving
 from tests.integration.api.worker import HandWorker
 
 
@@ -24,8 +25,8 @@ async def refused(client: httpx.AsyncClient, body: bytes | dict[str, Any], statu
     return answer.json()
 
 
-async def test_a_submission_is_stored_and_answered_with_where_it_is(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/v1/jobs", json={"model": "reverse", "input": {"text": "abc"}})
+async def test_a_submission_is_stored_and_answered_with_where_it_is(any_client: httpx.AsyncClient) -> None:
+    answer = await any_client.post("/v1/jobs", json={"model": "reverse", "input": {"text": "abc"}})
 
     job = answer.json()
     assert answer.status_code == 202
@@ -35,13 +36,13 @@ async def test_a_submission_is_stored_and_answered_with_where_it_is(client: http
     assert "input" not in job
 
 
-async def test_input_and_metadata_are_kept_to_the_letter(client: httpx.AsyncClient) -> None:
+async def test_input_and_metadata_are_kept_to_the_letter(any_client: httpx.AsyncClient) -> None:
     input_text = '{"a":  1.50, "a": 2, "big": 123456789012345678901234567890, "e": 1E5, "\\u0000": "\\u00e9 é \\u0000"}'
     body = f'{{"model": "anything", "input": {input_text}, "metadata": {{"b" :\n1.0}}}}'
 
-    posted = await client.post("/v1/jobs", content=body.encode(), headers={"content-type": "application/json"})
+    posted = await any_client.post("/v1/jobs", content=body.encode(), headers={"content-type": "application/json"})
     assert posted.status_code == 202, posted.text
-    answer = await client.get(posted.headers["location"], params={"include": "input"})
+    answer = await any_client.get(posted.headers["location"], params={"include": "input"})
 
     assert f'"input":{input_text},' in answer.text
     assert '"metadata":{"b" :\n1.0},' in answer.text
@@ -57,38 +58,38 @@ async def test_defaults_are_the_models_then_the_systems(submit: Submit) -> None:
     assert (from_model["max_attempts"], own["max_attempts"]) == (3, 1)
 
 
-async def test_limits_are_capped(client: httpx.AsyncClient) -> None:
+async def test_limits_are_capped(any_client: httpx.AsyncClient) -> None:
     body = {"model": "reverse", "input": {"text": ""}, "queue_ttl": 1e9, "execution_timeout": 1e9, "max_attempts": 26}
 
-    problem = await refused(client, body, 422)
+    problem = await refused(any_client, body, 422)
 
     assert [fault["path"] for fault in problem["errors"]] == ["/queue_ttl", "/execution_timeout", "/max_attempts"]
 
 
-async def test_an_input_that_does_not_fit_is_refused_with_each_fault(client: httpx.AsyncClient) -> None:
-    problem = await refused(client, {"model": "reverse", "input": {"text": 1, "numbers": [1, "x"]}}, 422)
+async def test_an_input_that_does_not_fit_is_refused_with_each_fault(any_client: httpx.AsyncClient) -> None:
+    problem = await refused(any_client, {"model": "reverse", "input": {"text": 1, "numbers": [1, "x"]}}, 422)
 
     assert {fault["path"] for fault in problem["errors"]} == {"/input/text", "/input/numbers/1"}
     assert all(fault["message"] for fault in problem["errors"])
 
 
-async def test_fields_that_there_are_not_or_that_are_missing_are_named(client: httpx.AsyncClient) -> None:
-    problem = await refused(client, {"model": 1, "colour": "red", "a/b": 1, "queue_ttl": -1}, 422)
+async def test_fields_that_there_are_not_or_that_are_missing_are_named(any_client: httpx.AsyncClient) -> None:
+    problem = await refused(any_client, {"model": 1, "colour": "red", "a/b": 1, "queue_ttl": -1}, 422)
 
     assert {fault["path"] for fault in problem["errors"]} == {"/model", "/colour", "/a~1b", "/queue_ttl", "/input"}
 
 
-async def test_models_and_versions_that_there_are_not_name_those_there_are(client: httpx.AsyncClient) -> None:
-    no_model = await refused(client, {"model": "nope\u0000", "input": {}}, 404)
-    no_version = await refused(client, {"model": "anything", "version": 7, "input": {}}, 404)
+async def test_models_and_versions_that_there_are_not_name_those_there_are(any_client: httpx.AsyncClient) -> None:
+    no_model = await refused(any_client, {"model": "nope\u0000", "input": {}}, 404)
+    no_version = await refused(any_client, {"model": "anything", "version": 7, "input": {}}, 404)
 
     assert no_model["code"] == no_version["code"] == "unknown_model"
     assert "anything, reverse" in no_model["detail"]
     assert "There are: 2." in no_version["detail"]
 
 
-async def test_a_task_that_the_model_does_not_do_is_refused(client: httpx.AsyncClient) -> None:
-    problem = await refused(client, {"model": "reverse", "input": {}, "task": "training"}, 422)
+async def test_a_task_that_the_model_does_not_do_is_refused(any_client: httpx.AsyncClient) -> None:
+    problem = await refused(any_client, {"model": "reverse", "input": {}, "task": "training"}, 422)
 
     assert [fault["path"] for fault in problem["errors"]] == ["/task"]
 
@@ -109,43 +110,43 @@ async def test_a_task_that_the_model_does_not_do_is_refused(client: httpx.AsyncC
         b'\xef\xbb\xbf{"model": "anything", "input": 1}',
     ],
 )
-async def test_what_is_not_json_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
-    assert (await refused(client, body, 400))["code"] == "malformed_body"
+async def test_what_is_not_json_is_refused(any_client: httpx.AsyncClient, body: bytes) -> None:
+    assert (await refused(any_client, body, 400))["code"] == "malformed_body"
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"'])
-async def test_json_that_is_no_object_does_not_fit(client: httpx.AsyncClient, body: bytes) -> None:
-    assert (await refused(client, body, 422))["errors"][0]["path"] == ""
+async def test_json_that_is_no_object_does_not_fit(any_client: httpx.AsyncClient, body: bytes) -> None:
+    assert (await refused(any_client, body, 422))["errors"][0]["path"] == ""
 
 
-async def test_a_number_that_no_float_holds_does_not_fit(client: httpx.AsyncClient) -> None:
-    problem = await refused(client, b'{"model": "anything", "input": [1e999]}', 422)
+async def test_a_number_that_no_float_holds_does_not_fit(any_client: httpx.AsyncClient) -> None:
+    problem = await refused(any_client, b'{"model": "anything", "input": [1e999]}', 422)
 
     assert problem["errors"][0]["path"] == "/input"
 
 
-async def test_nesting_as_deep_as_can_be_read_is_no_accident(client: httpx.AsyncClient) -> None:
+async def test_nesting_as_deep_as_can_be_read_is_no_accident(any_client: httpx.AsyncClient) -> None:
     """Whatever the depth, it is stored or refused, and never a 500."""
     for depth in (50, 200, 400, 700, 900, 990, 1100):
         body = b'{"model": "anything", "input": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
-        answer = await client.post("/v1/jobs", content=body)
+        answer = await any_client.post("/v1/jobs", content=body)
         assert answer.status_code in {202, 400}, (depth, answer.text)
 
 
-async def test_only_json_is_taken(client: httpx.AsyncClient) -> None:
+async def test_only_json_is_taken(any_client: httpx.AsyncClient) -> None:
     body = {"model": "anything", "input": 1}
 
-    problem = await refused(client, body, 415, **{"content-type": "text/plain"})
+    problem = await refused(any_client, body, 415, **{"content-type": "text/plain"})
     assert problem["code"] == "unsupported_media_type"
     for kind in ("application/json; charset=utf-8", "application/vnd.x+json", "Application/JSON"):
-        posted = await client.post("/v1/jobs", content=json.dumps(body), headers={"content-type": kind})
+        posted = await any_client.post("/v1/jobs", content=json.dumps(body), headers={"content-type": kind})
         assert posted.status_code == 202
-    unnamed = await client.post("/v1/jobs", content=json.dumps(body).encode())
+    unnamed = await any_client.post("/v1/jobs", content=json.dumps(body).encode())
     assert unnamed.status_code == 202
 
 
-async def test_too_large_a_body_is_refused_before_it_is_read(client: httpx.AsyncClient) -> None:
-    problem = await refused(client, b" " * 2_000_000, 413)
+async def test_too_large_a_body_is_refused_before_it_is_read(any_client: httpx.AsyncClient) -> None:
+    problem = await refused(any_client, b" " * 2_000_000, 413)
     assert "uploads" in problem["detail"]
     assert "1069056" in problem["detail"]
 
@@ -153,18 +154,18 @@ async def test_too_large_a_body_is_refused_before_it_is_read(client: httpx.Async
         for _ in range(200):
             yield b" " * 10_000
 
-    assert (await client.post("/v1/jobs", content=endless())).status_code == 413
+    assert (await any_client.post("/v1/jobs", content=endless())).status_code == 413
     almost = b'{"model": "anything", "input": "' + b"x" * 1_050_000 + b'"}'
-    assert "input" in (await refused(client, almost, 413))["detail"]
-    assert (await client.get("/healthz")).status_code == 200
+    assert "input" in (await refused(any_client, almost, 413))["detail"]
+    assert (await any_client.get("/healthz")).status_code == 200
 
 
-async def test_metadata_is_an_object_and_limited(client: httpx.AsyncClient) -> None:
+async def test_metadata_is_an_object_and_limited(any_client: httpx.AsyncClient) -> None:
     body = {"model": "anything", "input": 1}
 
-    assert (await refused(client, {**body, "metadata": [1]}, 422))["errors"][0]["path"] == "/metadata"
-    await refused(client, {**body, "metadata": {"a": "x" * 20_000}}, 413)
-    empty = await client.post("/v1/jobs", json={**body, "metadata": None})
+    assert (await refused(any_client, {**body, "metadata": [1]}, 422))["errors"][0]["path"] == "/metadata"
+    await refused(any_client, {**body, "metadata": {"a": "x" * 20_000}}, 413)
+    empty = await any_client.post("/v1/jobs", json={**body, "metadata": None})
     assert empty.json()["metadata"] is None
 
 
@@ -186,10 +187,10 @@ async def test_prefer_wait_answers_200_as_soon_as_it_finishes(
     assert "retry-after" not in answer.headers
 
 
-async def test_prefer_wait_answers_202_when_the_time_is_over(client: httpx.AsyncClient) -> None:
+async def test_prefer_wait_answers_202_when_the_time_is_over(any_client: httpx.AsyncClient) -> None:
     body = {"model": "reverse", "input": {"text": "abc"}}
 
-    answer = await client.post("/v1/jobs", json=body, headers={"Prefer": "wait=1"})
+    answer = await any_client.post("/v1/jobs", json=body, headers={"Prefer": "wait=1"})
 
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] == "wait=1"
@@ -197,25 +198,25 @@ async def test_prefer_wait_answers_202_when_the_time_is_over(client: httpx.Async
 
 
 @pytest.mark.parametrize("prefer", ["wait=soon", "wait", "wait=-1", "wait=1.5", ";;", "return=minimal"])
-async def test_a_malformed_preference_is_ignored(client: httpx.AsyncClient, prefer: str) -> None:
-    answer = await client.post("/v1/jobs", json={"model": "anything", "input": 1}, headers={"Prefer": prefer})
+async def test_a_malformed_preference_is_ignored(any_client: httpx.AsyncClient, prefer: str) -> None:
+    answer = await any_client.post("/v1/jobs", json={"model": "anything", "input": 1}, headers={"Prefer": prefer})
 
     assert answer.status_code == 202
     assert "preference-applied" not in answer.headers
 
 
-async def test_submissions_at_once_all_get_their_own_job(client: httpx.AsyncClient) -> None:
+async def test_submissions_at_once_all_get_their_own_job(any_client: httpx.AsyncClient) -> None:
     bodies = [{"model": "anything", "input": number, "metadata": {"number": number}} for number in range(150)]
 
-    answers = await asyncio.gather(*(client.post("/v1/jobs", json=body) for body in bodies))
+    answers = await asyncio.gather(*(any_client.post("/v1/jobs", json=body) for body in bodies))
 
     assert [answer.json()["metadata"]["number"] for answer in answers] == list(range(150))
     assert len({answer.json()["id"] for answer in answers}) == 150
 
 
-async def test_the_limits_are_settings(serve: Serve, settings: ApiSettings) -> None:
-    one = await serve(settings.model_copy(update={"inline_input_limit": 10, "default_max_attempts": 7}))
-    async with httpx.AsyncClient(base_url=one.url) as client:
+async def test_the_limits_are_settings(database_url: str, db: Database, settings: ApiSettings) -> None:
+    own = settings.model_copy(update={"inline_input_limit": 10, "default_max_attempts": 7})
+    async with serving(database_url, own) as one, httpx.AsyncClient(base_url=one.url) as client:
         small = await client.post("/v1/jobs", json={"model": "anything", "input": "x"})
         large = await client.post("/v1/jobs", json={"model": "anything", "input": "x" * 10})
 
