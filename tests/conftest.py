@@ -1,3 +1,7 @@
 """What is in tests/fixtures is there for every test."""
 
-pytest_plugins = ["tests.fixtures.postgres"]
+from pkgutil import iter_modules
+
+from tests import fixtures
+
+pytest_plugins = [f"{fixtures.__name__}.{module.name}" for module in iter_modules(fixtures.__path__)]

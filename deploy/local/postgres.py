@@ -38,8 +38,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_min_messages": "fatal",  # whoever sent a failing statement is told, and says so in its own log
 }
-# For data that nobody will miss: tests. An answered commit is then lost with the machine, never with the process.
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# For data that nobody will miss: tests. An answered commit is then lost with the machine, never with the process,
+# which tests do kill; hence synchronous_commit stays on.
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True, slots=True)
