@@ -1,6 +1,5 @@
 """What reached the dead-letter topic and cannot be read: kept for people to look at."""
 
-import json
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.database.pool import Database
 from shared.database.statement import Statement
+from shared.database.storable import storable, storable_json
 from shared.database.tables import dead_letters
 
 _KEEP = Statement(
@@ -32,6 +32,6 @@ async def keep_dead_letter(
         id=letter,
         queue=queue,
         data=data,
-        attributes=json.dumps(dict(attributes)),
-        reason=reason.replace("\0", ""),
+        attributes=storable_json(dict(attributes)),
+        reason=storable(reason),
     )

@@ -110,20 +110,16 @@ def verdict_columns(kind: ColumnElement[str]) -> list[ColumnElement[Any]]:
         (or_(kind == constant(Ending.FAILED), exhausted), constant(JobState.FAILED)),
         else_=constant(JobState.QUEUED),
     )
-    return [becomes.label("becomes"), and_(charge, ~is_state(JobState.CANCELLING)).label("charge")]
+    charged = and_(charge, ~is_state(JobState.CANCELLING))
+    return [becomes.label("becomes"), charged.label("charge"), _delay(kind, charged).label("delay")]
 
 
 def apply_verdict(verdict: CTE) -> Update:
-    """Ends attempts: needs id, kind, becomes, charge, code, message, retryable, result in `verdict`, its rows locked."""
+    """Ends attempts: needs id, kind, code, message, retryable, result and verdict_columns in `verdict`, its rows locked."""
     v = verdict.c
     queued = v.becomes == constant(JobState.QUEUED)
     bad = v.kind.not_in([constant(Ending.SUCCEEDED), constant(Ending.HANDED_BACK), constant(Ending.STOPPED)])
-    delay = case(
-        (v.charge, _backoff()),
-        (v.kind == constant(Ending.LOST_UNSTARTED), literal_column(str(LOSS_DELAY), Float)),
-        else_=literal_column("0.0", Float),
-    )
-    entering = enter_queued(clock() + seconds(delay))
+    entering = enter_queued(clock() + seconds(v.delay))
     values: dict[str, Any] = {name: case((queued, value), else_=jobs.c[name]) for name, value in entering.items()}
     failed = v.becomes == constant(JobState.FAILED)
     values |= {
@@ -140,6 +136,15 @@ def apply_verdict(verdict: CTE) -> Update:
         "revision": jobs.c.revision + 1,
     }
     return update(jobs).where(jobs.c.id == v.id).values(values)
+
+
+def _delay(kind: ColumnElement[str], charged: ColumnElement[bool]) -> ColumnElement[float]:
+    """Seconds until the job may be claimed again. Drawn once, in the verdict: the deadline must follow the same draw."""
+    return case(
+        (charged, _backoff()),
+        (kind == constant(Ending.LOST_UNSTARTED), literal_column(str(LOSS_DELAY), Float)),
+        else_=literal_column("0.0", Float),
+    )
 
 
 def _backoff() -> ColumnElement[Any]:

@@ -1,6 +1,5 @@
 """Worker incarnations (rule 6): register, heartbeat, leave."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from shared.database.entries import HELD_JOBS, interval_seconds
 from shared.database.fence import WORKER
 from shared.database.pool import Database
 from shared.database.statement import Statement, clock, constant
+from shared.database.storable import storable_json
 from shared.database.tables import jobs, workers
 from shared.states import JobState
 
@@ -108,4 +108,4 @@ async def leave(db: Database, worker: UUID) -> None:
 
 
 def _json_of(values: Sequence[ServedModel] | Sequence[QueueReport]) -> str:
-    return json.dumps([asdict(value) for value in values], default=str)
+    return storable_json([asdict(value) for value in values])

@@ -1,6 +1,5 @@
 """What a running attempt writes: its progress, and its end."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
@@ -12,6 +11,7 @@ from shared.database.entries import IDS_PER_NOTIFICATION, Ending, announced, app
 from shared.database.fence import attempts, held_by, locked
 from shared.database.pool import Database
 from shared.database.statement import Statement
+from shared.database.storable import storable, storable_json
 from shared.database.tables import jobs
 from shared.job import JsonText, Progress
 from shared.states import ErrorCode, JobState
@@ -64,6 +64,7 @@ async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, 
     for begin in range(0, len(settlements), IDS_PER_NOTIFICATION):
         part = settlements[begin : begin + IDS_PER_NOTIFICATION]
         columns = {name: [getattr(item, name) for item in part] for name in Settlement.__slots__}
+        columns["message"] = [item.message and storable(item.message) for item in part]
         states |= {row["id"]: JobState(row["state"]) for row in await db.fetch(_SETTLE, **columns)}
     return states
 
@@ -74,6 +75,6 @@ async def write_progress(db: Database, progress: Collection[tuple[UUID, int, Pro
         _WRITE_PROGRESS,
         id=[job_id for job_id, _, _ in progress],
         attempt=[attempt for _, attempt, _ in progress],
-        progress=[json.dumps(asdict(how_far)) for _, _, how_far in progress],
+        progress=[storable_json(asdict(how_far)) for _, _, how_far in progress],
     )
     return {row["id"] for row in rows}

@@ -1,0 +1,274 @@
+"""claim, explain_unclaimed, put_back, start: the worker's statements before the model runs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import pytest
+
+from shared.database.claims import Started, Unclaimed, claim, explain_unclaimed, put_back, start
+from shared.database.entries import LOSS_DELAY, Ending
+from shared.database.leases import leave
+from shared.database.moves import cancel_job
+from shared.database.pool import Database
+from shared.database.settlement import Settlement, settle
+from shared.states import JobState
+from tests.contract.database.stage import OWNER, Stage, new_id
+
+HERE = {("echo", 1)}
+Harm = Callable[[Stage, UUID], Awaitable[None]]
+
+
+async def _leaves(stage: Stage, worker: UUID) -> None:
+    await leave(stage.db, worker)
+
+
+async def _is_forgotten(stage: Stage, worker: UUID) -> None:
+    await stage.connection.execute("DELETE FROM workers WHERE id = $1", worker)
+
+
+NOT_ALIVE = pytest.mark.parametrize(
+    "harm",
+    [Stage.dead, Stage.lease_over, _leaves, _is_forgotten],
+    ids=["declared dead", "lease over", "stopped", "unknown"],
+)
+
+
+# --- claim
+
+
+async def test_a_claim_notes_the_worker_and_brings_the_input(db: Database, stage: Stage, worker: UUID) -> None:
+    job_id = await stage.published(input='{"value":  1.50}', execution_timeout=0.5)
+    published_at = (await stage.row(job_id))["published_at"]
+    (claimed,) = await claim(db, worker, "echo", 1, [job_id])
+    assert (claimed.id, claimed.attempt, claimed.input) == (job_id, 1, '{"value":  1.50}')
+    assert (claimed.execution_timeout, claimed.alone, claimed.published_at) == (0.5, False, published_at)
+    row = await stage.row(job_id)
+    assert (row["state"], row["worker"], row["attempt"], row["revision"]) == (JobState.RUNNING, worker, 1, 2)
+
+
+async def test_a_claim_needs_no_stamp(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 3: the message may arrive before its relay has stamped the row."""
+    (claimed,) = await claim(db, worker, "echo", 1, [await stage.queued()])
+    assert claimed.published_at is None
+
+
+async def test_attempt_rises_with_each_claim_and_is_never_set_back(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 1: across a hand-back, a charged end and a lost worker."""
+    job_id, attempt = await stage.running(worker, max_attempts=9)
+    seen = [attempt]
+    for kind in (Ending.HANDED_BACK, Ending.RETRYABLE, Ending.LOST, Ending.LOST_UNSTARTED):
+        await settle(db, [Settlement(job_id, attempt, kind)])
+        _, attempt = await stage.claim(worker, job_id)
+        seen.append(attempt)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+async def test_a_claim_forgets_the_start_and_the_progress_of_an_earlier_attempt(
+    db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 9: a worker lost before this attempt's start must not look like one lost after it."""
+    job_id = await stage.published()
+    await stage.change(job_id, """started_at = now(), progress = '{"fraction": 1}'""")
+    await claim(db, worker, "echo", 1, [job_id])
+    row = await stage.row(job_id)
+    assert (row["started_at"], row["progress"]) == (None, None)
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.QUEUED])
+async def test_only_a_queued_job_is_claimed(state: JobState, db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 1: a repeated message of a job that is held or has ended finds zero rows."""
+    job_id = await stage.in_state(state, worker)
+    before = await stage.row(job_id)
+    assert await claim(db, await stage.worker(), "echo", 1, [job_id]) == []
+    assert await stage.row(job_id) == before
+
+
+async def test_a_job_that_is_not_due_is_not_claimed(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 5: the back-off stands in the row, whatever messages of it are about."""
+    job_id = await stage.published()
+    await stage.change(job_id, "available_at = now() + interval '1 s'")
+    assert await claim(db, worker, "echo", 1, [job_id]) == []
+
+
+@pytest.mark.parametrize(("model", "version"), [("other", 1), ("echo", 2)])
+async def test_only_the_model_version_that_is_loaded_is_claimed(
+    model: str, version: int, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 5: a shared queue brings jobs of models that this worker does not serve."""
+    job_id = await stage.published(model=model, version=version)
+    assert await claim(db, worker, "echo", 1, [job_id]) == []
+    assert await stage.state(job_id) == JobState.QUEUED
+
+
+@NOT_ALIVE
+async def test_only_an_incarnation_in_good_standing_claims(
+    harm: Harm, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 6: it must be alive with a lease that is not over; late is not enough."""
+    job_id = await stage.published()
+    await harm(stage, worker)
+    assert await claim(db, worker, "echo", 1, [job_id]) == []
+    assert await stage.state(job_id) == JobState.QUEUED
+
+
+async def test_what_cannot_be_claimed_does_not_keep_the_rest_from_it(db: Database, stage: Stage, worker: UUID) -> None:
+    good, other, gone = await stage.published(), await stage.published(model="other"), new_id()
+    claimed = await claim(db, worker, "echo", 1, [gone, other, good])
+    assert [one.id for one in claimed] == [good]
+
+
+async def test_a_message_delivered_three_times_at_once_is_claimed_once(db: Database, stage: Stage) -> None:
+    """Rule 1: the row decides, not the broker."""
+    for _ in range(10):
+        job_id = await stage.published()
+        workers = [await stage.worker() for _ in range(3)]
+        claims = await asyncio.gather(*(claim(db, worker, "echo", 1, [job_id]) for worker in workers))
+        assert sorted(len(one) for one in claims) == [0, 0, 1]
+        assert (await stage.row(job_id))["attempt"] == 1
+
+
+async def test_a_claim_waits_for_a_row_that_another_statement_has_locked(
+    db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 4: no SKIP LOCKED: the message would be acked though its job still waits."""
+    job_id = await stage.published()
+    async with stage.holding():
+        await stage.lock(job_id)
+        waiting = asyncio.create_task(claim(db, worker, "echo", 1, [job_id]))
+        await stage.until_waiting()
+    assert [one.id for one in await waiting] == [job_id]
+
+
+async def test_a_claim_that_waited_looks_at_the_row_again(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 1: what the statement saw before its wait for the lock no longer counts."""
+    job_id = await stage.published()
+    async with stage.holding():
+        await stage.change(job_id, "state = 'cancelled', finished_at = now()")
+        waiting = asyncio.create_task(claim(db, worker, "echo", 1, [job_id]))
+        await stage.until_waiting()
+    assert await waiting == []
+    assert await stage.state(job_id) == JobState.CANCELLED
+
+
+# --- explain_unclaimed
+
+
+async def test_a_job_of_a_model_not_served_is_told_apart(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 5: this one is put back by its row."""
+    other, newer = await stage.published(model="other"), await stage.published(version=2)
+    assert await explain_unclaimed(db, worker, HERE, [other, newer]) == {
+        other: Unclaimed.NOT_SERVED,
+        newer: Unclaimed.NOT_SERVED,
+    }
+
+
+async def test_a_job_that_became_claimable_is_to_be_claimed_again(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 5: claimable after all, so its message must not be acked."""
+    job_id = await stage.published()
+    assert await explain_unclaimed(db, worker, HERE, [job_id]) == {job_id: Unclaimed.CLAIMABLE}
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.QUEUED])
+async def test_a_job_held_or_finished_is_its_row_s_business(
+    state: JobState, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 5: not claimable because of the row: the message is acked."""
+    job_id = await stage.in_state(state, worker)
+    assert await explain_unclaimed(db, worker, HERE, [job_id]) == {job_id: Unclaimed.ROW}
+
+
+async def test_a_job_not_due_or_gone_is_its_row_s_business(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 5: the relay publishes it again when it is due; one that was purged needs nobody. Also of other models."""
+    later, other, gone = await stage.published(), await stage.published(model="other"), new_id()
+    for job_id in (later, other):
+        await stage.change(job_id, "available_at = now() + interval '9 s'")
+    ids = [later, other, gone]
+    assert await explain_unclaimed(db, worker, HERE, ids) == dict.fromkeys(ids, Unclaimed.ROW)
+
+
+@NOT_ALIVE
+async def test_an_incarnation_that_is_not_alive_keeps_its_messages(
+    harm: Harm, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 5: zero rows because of the incarnation say nothing of the rows, whatever those are."""
+    ids = [await stage.published(), await stage.ended(JobState.SUCCEEDED), await stage.published(model="other")]
+    await harm(stage, worker)
+    assert await explain_unclaimed(db, worker, HERE, ids) == dict.fromkeys(ids, Unclaimed.WORKER_NOT_ALIVE)
+
+
+# --- put_back
+
+
+async def test_a_job_put_back_is_free_of_charge_and_due_in_two_seconds(db: Database, stage: Stage) -> None:
+    """Rule 5: uncharged, due in 2 s, a new entry into queued (its columns: test_entering_queued)."""
+    job_id = await stage.published(model="other")
+    assert await put_back(db, [(job_id, 1)]) == [job_id]
+    row = await stage.row(job_id)
+    assert (row["charged"], row["attempt"], row["free_losses"], row["publish_no"]) == (0, 0, 0, 2)
+    assert LOSS_DELAY - 1 < await stage.until(job_id, "available_at") <= LOSS_DELAY
+
+
+async def test_an_old_message_puts_nothing_back(db: Database, stage: Stage) -> None:
+    """Rule 5: `publish_no` = the message's, or a repeated message would delay a job again and again."""
+    job_id = await stage.published(model="other")
+    await put_back(db, [(job_id, 1)])
+    before = await stage.row(job_id)
+    assert await put_back(db, [(job_id, 1)]) == []
+    assert await stage.row(job_id) == before
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.QUEUED])
+async def test_only_a_queued_job_is_put_back(state: JobState, db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 5: `state = 'queued'`: a late message must not take a job from the worker that runs it."""
+    job_id = await stage.in_state(state, worker)
+    before = await stage.row(job_id)
+    assert await put_back(db, [(job_id, before["publish_no"])]) == []
+    assert await stage.row(job_id) == before
+
+
+# --- start
+
+
+async def test_the_start_is_recorded_before_the_child_gets_the_batch(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 9: `started_at` by the database's clock, once for each job of the batch."""
+    first, second = await stage.claimed(worker), await stage.claimed(worker)
+    started = await start(db, worker, [first, second])
+    assert started == Started(frozenset({first[0], second[0]}), frozenset(), worker_alive=True)
+    for job_id, _ in (first, second):
+        assert -1.0 < await stage.until(job_id, "started_at") <= 0.0
+        assert (await stage.row(job_id))["revision"] == 3
+
+
+async def test_a_job_found_cancelled_at_its_start_does_not_start(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 8: it is settled as cancelled and never sent to the child."""
+    run, stopped = await stage.claimed(worker), await stage.claimed(worker)
+    await cancel_job(db, OWNER, stopped[0])
+    started = await start(db, worker, [run, stopped])
+    assert started == Started(frozenset({run[0]}), frozenset({stopped[0]}), worker_alive=True)
+    row = await stage.row(stopped[0])
+    assert (row["state"], row["started_at"]) == (JobState.CANCELLING, None)
+
+
+async def test_an_attempt_that_the_row_no_longer_knows_does_not_start(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 9: zero rows → not sent. Requeued and claimed by another; queued; finished."""
+    taken, queued, done = [await stage.claimed(worker) for _ in range(3)]
+    await settle(db, [Settlement(*held, Ending.HANDED_BACK) for held in (taken, queued)])
+    await stage.claim(await stage.worker(), taken[0])
+    await settle(db, [Settlement(*done, Ending.SUCCEEDED, result="1")])
+    before = await stage.rows()
+    started = await start(db, worker, [taken, queued, done])
+    assert started == Started(frozenset(), frozenset(), worker_alive=True)
+    assert await stage.rows() == before
+
+
+@NOT_ALIVE
+async def test_only_an_incarnation_in_good_standing_starts(
+    harm: Harm, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 6: nothing is begun by a worker whose jobs may be given away any moment; the answer says so."""
+    held = await stage.claimed(worker)
+    await harm(stage, worker)
+    started = await start(db, worker, [held])
+    assert started == Started(frozenset(), frozenset(), worker_alive=False)
+    assert (await stage.row(held[0]))["started_at"] is None

@@ -1,0 +1,111 @@
+"""cancel_job and retry_job: what a client may do to a job."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from shared.database.claims import claim
+from shared.database.entries import Ending
+from shared.database.moves import cancel_job, retry_job
+from shared.database.pool import Database
+from shared.database.settlement import Settlement, settle
+from shared.states import FINISHED, RETRYABLE, JobState
+from tests.contract.database.stage import OWNER, Stage, new_id
+
+
+async def test_a_waiting_job_is_cancelled_at_once(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 8: no worker has it, so nothing has to stop."""
+    job_id = await stage.published()
+    job = await cancel_job(db, OWNER, job_id)
+    assert job is not None
+    assert (job.id, job.state, job.error, job.revision) == (job_id, JobState.CANCELLED, None, 2)
+    assert job.finished_at is not None
+    assert await claim(db, worker, "echo", 1, [job_id]) == []
+
+
+async def test_a_running_job_is_asked_to_stop(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 8: cancelling lasts until the work has really stopped; its worker holds it until then."""
+    held = await stage.running(worker)
+    job = await cancel_job(db, OWNER, held[0])
+    assert job is not None
+    assert (job.state, job.attempt, job.finished_at) == (JobState.CANCELLING, held[1], None)
+    assert (await stage.row(held[0]))["worker"] == worker
+
+
+@pytest.mark.parametrize("state", [*sorted(FINISHED), JobState.CANCELLING])
+async def test_cancelling_what_has_ended_or_is_ending_changes_nothing(
+    state: JobState, db: Database, stage: Stage, worker: UUID
+) -> None:
+    job_id = await stage.in_state(state, worker)
+    before = await stage.row(job_id)
+    job = await cancel_job(db, OWNER, job_id)
+    assert job is not None
+    assert job.state == state
+    assert await stage.row(job_id) == before
+
+
+async def test_a_cancel_that_meets_a_claim_sees_what_the_claim_left(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 8: decided by the row as it is after the wait for its lock: running → cancelling, not cancelled."""
+    job_id = await stage.published()
+    async with stage.holding():
+        await stage.connection.execute(
+            "UPDATE jobs SET state = 'running', worker = $2, attempt = 1 WHERE id = $1", job_id, worker
+        )
+        waiting = asyncio.create_task(cancel_job(db, OWNER, job_id))
+        await stage.until_waiting()
+    job = await waiting
+    assert job is not None
+    assert job.state == JobState.CANCELLING
+
+
+@pytest.mark.parametrize("state", sorted(RETRYABLE))
+async def test_a_retry_gives_a_new_budget_and_a_clean_slate(state: JobState, db: Database, stage: Stage) -> None:
+    """Rules 1 and 10: charged, free losses and alone are reset, attempt is not."""
+    job_id = await stage.ended(state)
+    await stage.change(job_id, "charged = 3, free_losses = 3, alone = true, attempt = 5")
+    answer = await retry_job(db, OWNER, job_id)
+    assert answer is not None
+    job, again = answer
+    assert again
+    assert (job.state, job.charged, job.attempt, job.error) == (JobState.QUEUED, 0, 5, None)
+    row = await stage.row(job_id)
+    assert (row["free_losses"], row["alone"], row["revision"]) == (0, False, 2)
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state not in RETRYABLE])
+async def test_only_what_ended_without_a_result_is_retried(
+    state: JobState, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rule 1: a succeeded job keeps its one result; a live one needs no retry."""
+    job_id = await stage.in_state(state, worker)
+    before = await stage.row(job_id)
+    answer = await retry_job(db, OWNER, job_id)
+    assert answer is not None
+    assert (answer[0].state, answer[1]) == (state, False)
+    assert await stage.row(job_id) == before
+
+
+async def test_a_retried_job_still_shows_what_happened_before(db: Database, stage: Stage, worker: UUID) -> None:
+    """The whole history of attempts stays with a poison job."""
+    held = await stage.running(worker, max_attempts=1)
+    await settle(db, [Settlement(*held, Ending.RETRYABLE, code=None, message="boom")])
+    await retry_job(db, OWNER, held[0])
+    again = await stage.run_again(worker, held[0])
+    await settle(db, [Settlement(*again, Ending.RETRYABLE, message="boom again")])
+    assert (await stage.row(held[0]))["history"].count('"message"') == 2
+
+
+@pytest.mark.parametrize("state", list(JobState))
+async def test_another_owner_s_job_is_not_there(state: JobState, db: Database, stage: Stage, worker: UUID) -> None:
+    """Every access is scoped by owner in the statement itself."""
+    job_id = await stage.in_state(state, worker)
+    before = await stage.row(job_id)
+    assert await cancel_job(db, "somebody else", job_id) is None
+    assert await retry_job(db, "somebody else", job_id) is None
+    assert await stage.row(job_id) == before
+
+
+async def test_a_job_that_is_not_there_is_nobody_s(db: Database) -> None:
+    assert await cancel_job(db, OWNER, new_id()) is None
+    assert await retry_job(db, OWNER, new_id()) is None
