@@ -1,6 +1,6 @@
 """A model's outputs on their way to JSON text: counted, typed, and free of NaN and infinity."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
@@ -35,10 +35,13 @@ def dumped(output: Any, wanted: type[BaseModel]) -> bytes:
 
 
 def _finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_finite, value.values()))
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return all(map(_finite, value))
-    return True
+    """value: as JSON has it, so that there are no other containers than these."""
+    match value:
+        case float():
+            return isfinite(value)
+        case dict():
+            return all(map(_finite, value.values()))
+        case list():
+            return all(map(_finite, value))
+        case _:
+            return True

@@ -26,7 +26,7 @@ class Actor(Model):
     class Input(Payload):
         do: str = "echo"
         text: str = ""
-        seconds: int = 0
+        seconds: float = 0.0
 
     class Output(Payload):
         text: str
@@ -84,7 +84,11 @@ class Actor(Model):
 
     def hold_the_gil(self, item: Input, index: int, run: Run) -> Output:
         run.progress(0.0, "holding", item=index)
-        ctypes.PyDLL(None).sleep(item.seconds)
+        ctypes.PyDLL(None).usleep(int(item.seconds * 1_000_000))
+        return self.Output(text=item.text)
+
+    def ask(self, item: Input, index: int, run: Run) -> Output:
+        run.cancelled(index)
         return self.Output(text=item.text)
 
     def report(self, item: Input, index: int, run: Run) -> Output:

@@ -11,7 +11,7 @@ class TorchUser(Model):
     name = "torch-user"
 
     class Input(Payload):
-        pass
+        break_device: bool = False
 
     class Output(Payload):
         device: str
@@ -23,6 +23,8 @@ class TorchUser(Model):
         self.context = context
 
     def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:
+        if any(item.break_device for item in batch):
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
         result = self.Output(
             device=self.context.device,
             files=list(self.context.files.parts[-2:]),

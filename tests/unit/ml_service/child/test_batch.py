@@ -204,6 +204,7 @@ def test_after_a_split_progress_and_cancellation_name_the_right_jobs() -> None:
         if len(batch) > 1:
             raise ValueError
         run.progress(0.5, item=0)
+        run.progress(0.7)
         if batch[0].number == 1:
             stage.cancelled.add(1)
             assert run.cancelled(0)
@@ -211,7 +212,8 @@ def test_after_a_split_progress_and_cancellation_name_the_right_jobs() -> None:
 
     stage = Stage(script)
     assert stage.serve(2) == all_ok(2, _1=Stopped())
-    assert [message.item for message in stage.said if isinstance(message, Progress)] == [0, 1]
+    progress = [(message.item, message.fraction) for message in stage.said if isinstance(message, Progress)]
+    assert progress == [(0, 0.5), (0, 0.7), (1, 0.5), (1, 0.7)]
 
 
 def test_large_results_come_in_several_frames() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ml_service.child.errors import ChildDied, ModelLoadFailed
-from ml_service.child.messages import BatchItem, Failed, Progress, Stopped, Succeeded
+from ml_service.child.messages import BatchItem, Cancel, Failed, Progress, Stopped, Succeeded
 from ml_service.child.process import ModelProcess
 from ml_service.model import Batching
 from shared.errors import InvalidModel
@@ -91,6 +91,24 @@ async def test_torch_gets_its_threads_inference_mode_and_device(spawn: Spawn) ->
         "threads": 1,
         "inference": True,
     }
+
+
+async def test_a_lost_device_ends_the_child_and_is_named(spawn: Spawn) -> None:
+    child = await spawn(animal("torch_user", "TorchUser"))
+    with pytest.raises(ChildDied) as caught:
+        await child.run(items({}, {"break_device": True}), silent)
+    assert caught.value.reason == "its device was lost"
+    assert caught.value.outcomes == {}
+
+
+async def test_who_waits_in_vain_does_not_disturb_the_others(spawn: Spawn) -> None:
+    child = await spawn(ACTOR)
+    for wait in (child.described, child.ready):
+        impatient = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait({impatient})
+    assert await child.ready() == "cpu"
 
 
 async def test_a_class_that_cannot_be_imported_is_refused(spawn: Spawn) -> None:
@@ -179,7 +197,7 @@ async def test_every_way_to_fail_has_its_outcome_beside_a_neighbour_that_succeed
     assert messages[:4] == ["too long for me", "try tomorrow", "MemoryError", "SystemExit: 5"]
     assert "NaN" in messages[4]
     assert "predict returned dict where Actor.Output is wanted" in messages[5]
-    assert messages[6].startswith("/seconds: Input should be a valid integer")
+    assert messages[6].startswith("/seconds: Input should be a valid number")
     assert messages[7].startswith("Invalid JSON")
 
 
@@ -215,12 +233,22 @@ async def test_a_cancel_without_a_batch_leaves_the_next_one_alone(actor: ModelPr
 
 async def test_a_run_that_is_cancelled_leaves_a_child_that_serves_the_next_one(actor: ModelProcess) -> None:
     heard = Heard()
-    running = asyncio.create_task(actor.run(items(do("hold_the_gil", seconds=1)), heard))
+    running = asyncio.create_task(actor.run(items(do("hold_the_gil", "last", seconds=0.3)), heard))
     await heard.first.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert await actor.run(items(do("echo", "next")), silent) == {0: succeeded("next")}
+    # Long enough for the last batch's end to be read before the next one's.
+    assert await actor.run(items(do("hold_the_gil", "next", seconds=0.3)), silent) == {0: succeeded("next")}
+
+
+async def test_a_cancel_for_another_batch_has_no_effect(actor: ModelProcess) -> None:
+    heard = Heard()
+    running = asyncio.create_task(actor.run(items(do("hang"), do("ask", "still wanted")), heard))
+    await heard.first.wait()
+    actor._tell(Cancel(heard.all[0].batch - 1, 1))
+    actor.cancel(0)
+    assert await running == {0: Stopped(), 1: succeeded("still wanted")}
 
 
 async def widest_gap(work: asyncio.Task[Any]) -> float:
@@ -234,14 +262,14 @@ async def widest_gap(work: asyncio.Task[Any]) -> float:
 
 async def test_the_parents_loop_ticks_on_while_the_child_holds_the_gil(actor: ModelProcess) -> None:
     running = asyncio.create_task(actor.run(items(do("hold_the_gil", "done", seconds=2)), silent))
-    assert await widest_gap(running) < 0.5
+    assert await widest_gap(running) < 1.0
     assert await running == {0: succeeded("done")}
 
 
 async def test_results_of_tens_of_megabytes_arrive_while_the_loop_ticks_on(actor: ModelProcess) -> None:
-    size = 40_000_000
+    size = 20_000_000
     running = asyncio.create_task(actor.run(items(do("large", str(size)), do("echo", "x" * size)), silent))
-    assert await widest_gap(running) < 0.5
+    assert await widest_gap(running) < 1.0
     assert await running == {0: succeeded("x" * size), 1: succeeded("x" * size)}
 
 
@@ -296,12 +324,13 @@ async def test_kill_while_loading_is_seen_by_those_who_wait(spawn: Spawn) -> Non
 async def test_stop_lets_the_batch_finish(spawn: Spawn) -> None:
     child = await spawn(ACTOR)
     heard = Heard()
-    running = asyncio.create_task(child.run(items(do("hold_the_gil", "done", seconds=1)), heard))
+    running = asyncio.create_task(child.run(items(do("hold_the_gil", "done", seconds=0.3)), heard))
     await heard.first.wait()
     await child.stop(grace=10)
     assert await running == {0: succeeded("done")}
-    assert not child.alive
     await child.stop(grace=10)
+    with pytest.raises(ChildDied, match="exited with code 0"):
+        await child.run(items(do("echo")), silent)
 
 
 async def test_stop_kills_what_does_not_end_in_time(spawn: Spawn) -> None:
@@ -323,6 +352,27 @@ async def test_an_idle_child_that_dies_is_not_alive(spawn: Spawn) -> None:
     assert await child.ready() == "cpu"
     with pytest.raises(ChildDied, match="killed by SIGKILL"):
         await child.run(items(do("echo")), silent)
+
+
+async def test_a_child_without_a_pipe_ends_by_itself_even_in_a_batch(spawn: Spawn) -> None:
+    child = await spawn(ACTOR)
+    heard = Heard()
+    running = asyncio.create_task(child.run(items(do("hang_for_ever")), heard))
+    await heard.first.wait()
+    child._writer.close()
+    with pytest.raises(ChildDied, match="exited with code 0"):
+        await running
+
+
+async def test_a_message_that_cannot_be_taken_in_ends_the_child(spawn: Spawn) -> None:
+    child = await spawn(ACTOR)
+
+    def raising(_item: int | None, _progress: Progress) -> None:
+        raise ValueError("what now?")
+
+    with pytest.raises(ChildDied, match="what now"):
+        await child.run(items(do("hang_for_ever")), raising)
+    assert not child.alive
 
 
 async def test_a_process_that_the_model_started_keeps_nobody_waiting_and_dies_too(spawn: Spawn) -> None:
