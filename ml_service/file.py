@@ -3,7 +3,6 @@ where the bytes come from is decided here.
 """
 
 import base64
-import binascii
 
 from pydantic import Field
 
@@ -27,5 +26,5 @@ class File(Payload):
         _, _, encoded = self.data.partition(";base64,")
         try:
             return base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error is one, and so is what a letter outside ASCII raises
             raise InvalidInput(f"file: the data URL is not valid base64 ({error})") from error

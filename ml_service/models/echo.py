@@ -32,7 +32,8 @@ class Behave(StrEnum):
 class Echo(Model):
     name = "echo"
     description = "Gives back its value; can sleep, fail, hang, leak or crash on request. For load and fault tests."
-    example: ClassVar = {"value": {"hello": "world"}, "seconds": 2}
+    # No sleep in it: a worker computes the example before it takes jobs.
+    example: ClassVar = {"value": {"hello": "world"}, "seconds": 0, "behave": "ok"}
     # A batch sleeps as long as its longest sleeper, not for the sum: 32 jobs of a second take a second.
     batching = Batching(max_size=32, max_wait=0.01)
 

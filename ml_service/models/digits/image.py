@@ -67,7 +67,8 @@ def _grey(image: Image.Image) -> Grey:
     light, opacity = luminance[..., 0], luminance[..., 1] / np.float32(255)
     drawn = float((light * opacity).sum() / max(opacity.sum(), 1))
     paper = np.float32(0 if drawn > 127 else 255)
-    return light * opacity + paper * (1 - opacity)
+    grey: Grey = light * opacity + paper * (1 - opacity)
+    return grey
 
 
 def _ink(grey: Grey) -> Grey:
