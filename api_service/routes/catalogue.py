@@ -3,15 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from api_service.catalogue_views import ModelList, ModelView, WorkerList, render_model, render_models, render_workers
 from api_service.documentation import answer, problems
+from api_service.plain_route import group
 from api_service.routes.job_response import JSON
 from api_service.runtime import runtime_of
 from shared.database.catalogue import read_workers
 
-router = APIRouter(tags=["Models and workers"])
+router = group("Models and workers")
 
 _MODEL_EXAMPLE = {
     "name": "text-embedding",

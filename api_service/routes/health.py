@@ -3,14 +3,15 @@
 from http import HTTPStatus
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api_service.documentation import answer
 from api_service.health import Readiness
+from api_service.plain_route import group
 from api_service.routes.job_response import JSON
 from api_service.runtime import runtime_of
 
-router = APIRouter(tags=["Health"])
+router = group("Health")
 
 _EXAMPLE = {
     "status": "ok",

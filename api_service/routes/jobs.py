@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from api_service.cursor import decode_cursor, encode_cursor
 from api_service.documentation import (
@@ -18,6 +18,7 @@ from api_service.documentation import (
 )
 from api_service.errors import ResultGone
 from api_service.owner import owner_of
+from api_service.plain_route import group
 from api_service.routes.job_response import JSON, RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
 from api_service.runtime import runtime_of
 from api_service.views import JobPage, JobView, render_page
@@ -26,7 +27,7 @@ from shared.database.reading import JobFilter
 from shared.errors import WrongState
 from shared.states import JobState, Task
 
-router = APIRouter(tags=["Jobs"])
+router = group("Jobs")
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api_service.conditional import etag, matches, newest_revision
 from api_service.disconnect import unless_gone
@@ -22,6 +22,7 @@ from api_service.documentation import (
 )
 from api_service.errors import DoesNotFit
 from api_service.owner import owner_of
+from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
 from api_service.routes.job_response import RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
 from api_service.runtime import Runtime, runtime_of
@@ -30,7 +31,7 @@ from shared.database.reading import get_input
 from shared.errors import Fault
 from shared.job import Job
 
-router = APIRouter(tags=["Jobs"])
+router = group("Jobs", PlainRoute)
 
 LONGEST_WAIT = 60  # seconds; of the contract, a setting may allow less
 _ALWAYS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Prefer"}

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api_service.body import read_json
 from api_service.disconnect import unless_gone
@@ -18,6 +18,7 @@ from api_service.documentation import (
     schema,
 )
 from api_service.owner import owner_of
+from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
 from api_service.routes.job_response import RETRY_AFTER_SECONDS, job_response
 from api_service.runtime import Runtime, runtime_of
@@ -27,7 +28,7 @@ from shared.errors import DatabaseUnavailable
 from shared.job import Job
 from shared.tracing import context_of, traceparent_of
 
-router = APIRouter(tags=["Jobs"])
+router = group("Jobs", PlainRoute)
 
 _LOCATION = header("Where the job is.")
 _HEADERS = {"Location": _LOCATION, "Preference-Applied": PREFERENCE_APPLIED}
