@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from deploy.local.errors import CannotStart
 from deploy.local.supervisor import NAME
 from deploy.local.system import LocalSystem
@@ -23,12 +25,28 @@ class LauncherSettings(Settings):
     api_port: int | None = None
     model_repository: Path | None = None
     enable_echo: bool = False
+    drain_grace: float = LocalSystem.drain_grace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    settings = LauncherSettings()
-    system = LocalSystem(
+    try:
+        asyncio.run(run(_system(given, LauncherSettings())))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        return _refused(f"the setting {str(wrong['loc'][0]).upper()} does not fit: {wrong['msg']}")
+    except (CannotStart, OSError) as error:
+        return _refused(str(error))
+    return 0
+
+
+def _refused(reason: str) -> int:
+    sys.stderr.write(f"error: {reason}\n")
+    return 1
+
+
+def _system(given: argparse.Namespace, settings: LauncherSettings) -> LocalSystem:
+    return LocalSystem(
         given.data,
         port=settings.api_port if given.port is None else given.port,
         workers=given.workers,
@@ -37,13 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         database_url=settings.database_url,
         emulator_host=settings.pubsub_emulator_host,
         models=settings.model_repository,
+        drain_grace=settings.drain_grace,
     )
-    try:
-        asyncio.run(run(system))
-    except (CannotStart, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
 
 
 async def run(system: LocalSystem) -> None:

@@ -18,6 +18,8 @@ POSTGRES = "postgres"
 BROKER = "broker"
 API = "api"
 
+HANDING_BACK = 25.0  # seconds that a worker may take for all but its running jobs when it is stopped
+
 
 def python(*arguments: str) -> list[str]:
     """A Python module of ours, in this same interpreter."""
@@ -56,7 +58,7 @@ def api(port: int, environment: Environment) -> Component:
     return Component(name=API, command=python("api_service"), environment=environment, ready=ready, grace=15.0)
 
 
-def worker(number: int, port: int, environment: Environment) -> Component:
+def worker(number: int, port: int, drain_grace: float, environment: Environment) -> Component:
     async def ready(pid: int) -> bool:
         return await worker_alive(port, pid)
 
@@ -65,5 +67,5 @@ def worker(number: int, port: int, environment: Environment) -> Component:
         command=python("ml_service", "run"),
         environment=environment,
         ready=ready,
-        grace=45.0,  # its own grace period for running jobs, and some time to hand the rest back
+        grace=drain_grace + HANDING_BACK,
     )

@@ -7,7 +7,6 @@ queues and messages. Every client notices (NotProvisioned), and provisions again
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,13 +21,15 @@ from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from deploy.local.errors import CannotStart
+from deploy.local.ports import HOST
 from deploy.local.tether import tethered
 
 START_TIMEOUT = 60.0  # seconds; it takes one, on a machine that does nothing else
 STOP_TIMEOUT = 5.0
 _JARS = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
 _JVM = (
-    "-Xmx256m",  # holds about a hundred thousand of our messages; the default is a quarter of the machine
+    "-Xmx1g",  # takes 2 kB a message, and no more than it needs; the default, a quarter of the machine, grows for speed
+    "-XX:+ExitOnOutOfMemoryError",  # refusing everything for ever is worse than being started anew, and empty
     "-XX:+UseSerialGC",  # no collector threads that compete with the models
     "-XX:TieredStopAtLevel=1",  # starts in 0.8 s instead of 1.1, and is as fast for what we ask of it
 )
@@ -57,12 +58,12 @@ class Emulator:
     @property
     def host(self) -> str:
         """As PUBSUB_EMULATOR_HOST has it."""
-        return f"127.0.0.1:{self.port}"
+        return f"{HOST}:{self.port}"
 
     def command(self) -> list[str]:
         """Runs it in the foreground, in a single process; SIGTERM ends it at once, and so does the end of its parent."""
         java, jar = str(self.installation.java), str(self.installation.jar)
-        return tethered([java, *_JVM, "-jar", jar, "--host=127.0.0.1", f"--port={self.port}"])
+        return tethered([java, *_JVM, "-jar", jar, f"--host={HOST}", f"--port={self.port}"])
 
     def ready(self) -> bool:
         """Whether it answers a real call, within a second: its port is open before its service is."""
@@ -126,14 +127,6 @@ def find() -> Installation | Missing:
     if java is None:
         return Missing("the Pub/Sub emulator needs Java: there is no java on the PATH")
     return Installation(Path(java), jar)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _sdk_root(gcloud: str) -> Path:

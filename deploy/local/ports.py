@@ -5,6 +5,7 @@ import socket
 from deploy.local.errors import CannotStart
 
 HOST = "127.0.0.1"
+CONNECT_TIMEOUT = 5.0  # seconds
 NEIGHBOURS = 20  # how many ports above a taken one are tried: one that is easy to remember beats any other
 
 
@@ -29,6 +30,16 @@ def is_free(port: int) -> bool:
 def near(port: int) -> int:
     """This one if it is free, else the first free one above it."""
     return next((candidate for candidate in range(port, port + NEIGHBOURS) if is_free(candidate)), None) or free_port()
+
+
+def answers(address: str) -> bool:
+    """Whether somebody listens at this host:port, of this machine or another."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def exactly(port: int) -> int:

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from deploy.local import components
 from deploy.local.components import API, BROKER, POSTGRES, python
@@ -15,9 +15,9 @@ from deploy.local.console import Console
 from deploy.local.data import DataFolder
 from deploy.local.emulator import Emulator, Missing, find
 from deploy.local.errors import CannotStart
-from deploy.local.ports import HOST, exactly, free_port, near
+from deploy.local.ports import HOST, answers, exactly, free_port, near
 from deploy.local.postgres import Postgres
-from deploy.local.supervisor import NAME, Supervised, Supervisor
+from deploy.local.supervisor import NAME, Component, Supervised, Supervisor
 
 DEFAULT_PORT = 8000
 _NO_BROKER = (
@@ -44,6 +44,7 @@ class LocalSystem:
     database_url: str | None = None  # use this one, and start none
     emulator_host: str | None = None  # host:port; use this one, and start none
     models: Path | None = None  # where weights lie; None: in `data`
+    drain_grace: float = 25.0  # seconds that running jobs get when a worker is stopped
     env: Mapping[str, str] = field(default_factory=dict)  # more settings for the parts
     console: Console = field(default_factory=Console)
     environment: dict[str, str] = field(default_factory=dict, init=False)  # all settings of the parts, once started
@@ -83,9 +84,16 @@ class LocalSystem:
         self._held.enter_context(self._folder.locked())
         await asyncio.to_thread(self._clean_up)
         self._choose()
-        await _together(self._start_database_and_api(), self._start_broker(), self._train())
-        await self._supervisor.run("register", python("ml_service", "register"), self.environment)
-        await _together(*(self._start_worker(number) for number in range(1, self.workers + 1)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                database = group.create_task(self._start_database())
+                broker = group.create_task(self._start_broker())
+                training = group.create_task(self._train())
+                group.create_task(self._start(components.api(self.api_port, self.environment), database))
+                for worker in self._workers():
+                    group.create_task(self._start(worker, database, broker, training))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
 
     async def close(self) -> None:
         """Workers first, so that they can hand back what they have; then whom they depend on."""
@@ -137,6 +145,8 @@ class LocalSystem:
             "API_PORT": str(port),
             "MODEL_REPOSITORY": str(self._models),
             "ENABLE_ECHO": str(self.echo).lower(),
+            "DRAIN_GRACE": str(self.drain_grace),
+            "GRPC_ENABLE_FORK_SUPPORT": "false",  # nothing forks to use gRPC in the copy; otherwise every fork is logged
         }
         self.environment = dict(os.environ) | settings | dict(self.env)
 
@@ -144,16 +154,19 @@ class LocalSystem:
     def _models(self) -> Path:
         return (self.models or self._folder.models).resolve()
 
-    async def _start_database_and_api(self) -> None:
+    async def _start_database(self) -> None:
         if self._postgres is not None:
             await self._supervisor.start(components.postgres(self._postgres))
             await asyncio.to_thread(self._postgres.create_database)
         await self._supervisor.run("migrate", python("shared.database", "upgrade"), self.environment)
-        await self._supervisor.start(components.api(self.api_port, self.environment))
 
     async def _start_broker(self) -> None:
         if self._emulator is not None:
             await self._supervisor.start(components.broker(self._emulator, self.environment))
+        elif self.emulator_host is not None and not await asyncio.to_thread(answers, self.emulator_host):
+            raise CannotStart(
+                f"Nothing answers at PUBSUB_EMULATOR_HOST={self.emulator_host}: start that emulator, or unset it."
+            )
 
     async def _train(self) -> None:
         """The model that the page shows first comes without weights: it is trained here, once."""
@@ -163,8 +176,15 @@ class LocalSystem:
         command = python("ml_service.models.digits.train", "--output", str(self._models))
         await self._supervisor.run("train", command, self.environment)
 
-    async def _start_worker(self, number: int) -> None:
-        await self._supervisor.start(components.worker(number, self.api_port, self.environment))
+    def _workers(self) -> list[Component]:
+        """They put their models into the catalogue themselves, and make their queues."""
+        numbers = range(1, self.workers + 1)
+        return [components.worker(number, self.api_port, self.drain_grace, self.environment) for number in numbers]
+
+    async def _start(self, component: Component, *needed: "asyncio.Task[None]") -> None:
+        for task in needed:
+            await task
+        await self._supervisor.start(component)
 
     def _say(self, text: str) -> None:
         self.console.say(NAME, text)
@@ -175,13 +195,3 @@ def _emulator() -> Emulator:
     if isinstance(found, Missing):
         raise CannotStart(f"There is no broker: {found.reason}. {_NO_BROKER}")
     return Emulator(found, free_port())
-
-
-async def _together(*parts: Coroutine[Any, Any, None]) -> None:
-    """All at once; the first failure ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(part)
-    except ExceptionGroup as several:
-        raise several.exceptions[0] from None
