@@ -21,7 +21,9 @@ from shared.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
-TICK_EVERY = 2.0  # seconds, give or take a fifth: instances should not march in step
+# Seconds between ticks, give or take a fifth so that instances do not march in step; with a short lease more often.
+TICK_EVERY = 2.0
+TICKS_PER_LEASE = 10
 
 
 class Contact:
@@ -55,6 +57,7 @@ class Reconciler:
         """lease: seconds, as the workers have it. on_queued: called when jobs were queued again."""
         self._db = db
         self._contact = Contact(lease)
+        self._pause = min(TICK_EVERY, lease / TICKS_PER_LEASE)
         self._on_queued = on_queued
 
     async def run(self) -> None:
@@ -66,7 +69,7 @@ class Reconciler:
                 log.warning("not reconciled", error=str(error))
                 more = False
             if not more:
-                await asyncio.sleep(TICK_EVERY * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
     async def tick(self) -> bool:
         """One transaction. -> whether there is more to do at once."""

@@ -29,7 +29,7 @@ async def _run(command: str, settings: WorkerSettings) -> int:
     broker = await Pubsub.connect(settings.pubsub_project, settings.pubsub_emulator_host, settings.queue_prefix)
     try:
         if command == "register":
-            return 1 if await register(settings, db, broker) else 0
+            return 0 if await register(settings, db, broker) else 1
         worker = Worker(settings, db, broker)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)

@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 
 
 async def register(settings: WorkerSettings, db: Database, broker: Broker) -> int:
-    """-> how many models could not be registered; each is logged with its reason, and the others are registered."""
+    """-> how many models were registered. What cannot be is logged with its reason, and the others are registered."""
     discovery = discover(settings.models_dir, enable_echo=settings.enable_echo)
     failures: list[Exception] = list(discovery.problems)
     described = await asyncio.gather(
         *(_describe(one, settings) for one in discovery.references), return_exceptions=True
     )
-    queues = set()
+    queues: list[str] = []
     for description in described:
         if isinstance(description, ModelDescription):
             try:
@@ -34,7 +34,7 @@ async def register(settings: WorkerSettings, db: Database, broker: Broker) -> in
                 failures.append(error)
             else:
                 log.info("registered", model=description.name, version=description.version, queue=description.queue)
-                queues.add(description.queue)
+                queues.append(description.queue)
         elif isinstance(description, InvalidModel | ChildDied):
             failures.append(description)
         else:
@@ -42,9 +42,9 @@ async def register(settings: WorkerSettings, db: Database, broker: Broker) -> in
     for failure in failures:
         log.error("not registered", error=str(failure))
     if settings.pubsub_provision:
-        for queue in sorted(queues):
+        for queue in sorted(set(queues)):
             await ensure_queue(broker, db, queue)
-    return len(failures)
+    return len(queues)
 
 
 async def _describe(reference: ModelReference, settings: WorkerSettings) -> ModelDescription:

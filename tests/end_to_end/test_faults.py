@@ -1,0 +1,124 @@
+"""Parts are killed and wiped while jobs are on their way: each is run to one right result."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from sys import executable
+
+from deploy.local.system import LocalSystem
+from tests.end_to_end.client import Client
+from tests.end_to_end.conftest import SHORT_LEASE, Start
+
+ECHO_ONLY = {**SHORT_LEASE, "MODELS": "echo"}
+
+
+async def check(client: Client, jobs: dict[str, object], timeout: float) -> None:
+    """The checker: each job has ended, once, with the right result for its input."""
+    for job_id, value in jobs.items():
+        job = await client.finished(job_id, timeout)
+        assert (job["state"], job["result"]) == ("succeeded", {"value": value}), job
+
+
+async def restarted(system: LocalSystem, name: str, old: int) -> None:
+    """Waits until the launcher has started another process in the place of the killed one."""
+    async with asyncio.timeout(60):
+        while not system.processes[name].running or system.processes[name].pid == old:
+            await asyncio.sleep(0.05)
+
+
+async def kill(system: LocalSystem, name: str) -> None:
+    pid = system.processes[name].pid
+    os.kill(pid, signal.SIGKILL)
+    await restarted(system, name, pid)
+
+
+async def test_a_job_whose_worker_is_killed_finishes(start: Start) -> None:
+    async with start(env=ECHO_ONLY) as (system, client):
+        job_id = await client.submit("echo", {"value": "survivor", "seconds": 3})
+        await client.reaches(job_id, "running")
+        await kill(system, "worker-1")
+        job = await client.finished(job_id, 90)
+        assert (job["state"], job["result"]) == ("succeeded", {"value": "survivor"})
+        assert (job["attempt"], job["charged"]) == (2, 0)
+
+
+async def test_jobs_submitted_while_the_broker_is_away_finish_when_it_is_back_and_empty(start: Start) -> None:
+    async with start(env=ECHO_ONLY) as (system, client):
+        await system.stop("broker")
+        jobs: dict[str, object] = {await client.submit("echo", {"value": number}): number for number in range(50)}
+        assert {(await client.get(job_id))["state"] for job_id in jobs} == {"queued"}
+        await system.start("broker")
+        await check(client, jobs, 60)
+
+
+async def test_two_workers_with_different_models_on_one_shared_queue(start: Start, tmp_path: Path) -> None:
+    """Rule 5: a job that reaches the wrong worker is put back, uncharged, until the right one gets it."""
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text(MODEL.format(cls=name.title(), name=f"shared-{name}"))
+    env = {**SHORT_LEASE, "MODELS_DIR": str(tmp_path)}
+    async with start(workers=0, env=env) as (system, client):
+        workers = [await run_worker(system, models) for models in ("shared-first", "shared-second")]
+        try:
+            jobs = [
+                (model, await client.submit(model, {"text": str(number)}))
+                for number in range(10)
+                for model in ("shared-first", "shared-second")
+            ]
+            for model, job_id in jobs:
+                job = await client.finished(job_id, 60)
+                assert (job["state"], job["charged"]) == ("succeeded", 0)
+                assert job["result"]["by"] == model
+        finally:
+            for worker in workers:
+                worker.terminate()
+            await asyncio.gather(*(worker.wait() for worker in workers))
+
+
+async def test_a_thousand_jobs_survive_five_killed_workers_and_two_wiped_brokers(start: Start) -> None:
+    async with start(env=ECHO_ONLY) as (system, client):
+        jobs: dict[str, object] = {}
+
+        async def submit() -> None:
+            for number in range(1000):
+                jobs[await client.submit("echo", {"value": number, "seconds": 0.01}, max_attempts=10)] = number
+                await asyncio.sleep(0.01)
+
+        async def break_things() -> None:
+            for number in range(5):
+                await kill(system, "worker-1")
+                if number % 2:
+                    await system.restart_broker()
+                async with asyncio.timeout(60):  # until the new worker has taken part
+                    done = len(jobs)
+                    while len(jobs) < min(1000, done + 50):
+                        await asyncio.sleep(0.05)
+
+        await asyncio.gather(submit(), break_things())
+        await check(client, jobs, 150)
+        assert len(jobs) == 1000
+
+
+MODEL = """
+from ml_service.model import Model, Payload
+
+class {cls}(Model):
+    name = "{name}"
+    queue = "shared"
+
+    class Input(Payload):
+        text: str
+
+    class Output(Payload):
+        by: str
+
+    def predict(self, batch, run):
+        return [self.Output(by=self.name) for _ in batch]
+"""
+
+
+async def run_worker(system: LocalSystem, models: str) -> asyncio.subprocess.Process:
+
+    return await asyncio.create_subprocess_exec(
+        executable, "-m", "ml_service", "run", env={**system.environment, "MODELS": models}
+    )
