@@ -22,6 +22,7 @@ STATEMENT_TIMEOUT = 10.0
 # The client's own limit is a little later, so that the server's clearer answer comes first where there is a server.
 COMMAND_TIMEOUT = STATEMENT_TIMEOUT + 2.0
 CONNECT_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 5.0
 DEADLOCK_TRIES = 5
 
 _SESSION = {
@@ -103,7 +104,7 @@ class Database:
 
     async def close(self) -> None:
         try:
-            await asyncio.wait_for(self._pool.close(), 5.0)
+            await asyncio.wait_for(self._pool.close(), CLOSE_TIMEOUT)
         except (TimeoutError, *_UNAVAILABLE):
             self._pool.terminate()
 

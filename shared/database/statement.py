@@ -25,6 +25,7 @@ class Statement:
         self.sql = f"/* {name} */ {compiled}"
         self._order: Sequence[str] = compiled.positiontup or ()
         self._defaults: Mapping[str, Any] = compiled.params
+        self._required = {name for name, parameter in compiled.binds.items() if parameter.required}
 
     def __repr__(self) -> str:
         return f"Statement({self.name})"
@@ -33,6 +34,9 @@ class Statement:
         unknown = values.keys() - set(self._order)
         if unknown:
             raise TypeError(f"{self.name} has no parameter {', '.join(sorted(unknown))}")
+        missing = self._required - values.keys()
+        if missing:
+            raise TypeError(f"{self.name} needs {', '.join(sorted(missing))}")
         return [values[name] if name in values else self._defaults[name] for name in self._order]
 
 

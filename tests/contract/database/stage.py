@@ -188,5 +188,5 @@ class Stage:
 async def until(condition: Callable[[], Awaitable[bool]], limit: float = 5.0) -> None:
     """Looks again until it holds; TimeoutError after `limit` seconds."""
     async with asyncio.timeout(limit):
-        while not await condition():  # noqa: ASYNC110 - what is waited for happens in the database
+        while not await condition():
             await asyncio.sleep(0)

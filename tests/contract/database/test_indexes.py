@@ -1,0 +1,60 @@
+"""Each hot statement uses the index that was made for it: a condition of a partial index must stand in the statement's text."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from deploy.local.postgres import Postgres
+from shared.database import claims, leases, outbox, reading, reconciliation, settlement
+from shared.database.statement import Statement
+
+STATEMENTS: dict[str, tuple[Statement, str]] = {
+    "the relay's sweep": (outbox._LEASE, "ix_jobs_unpublished"),
+    "rule 11": (reconciliation._REPUBLISH, "ix_jobs_published"),
+    "the heartbeat": (leases._HEARTBEAT, "ix_jobs_held"),
+    "orphans": (reconciliation._REQUEUE_ORPHANS, "ix_jobs_held"),
+    "expiry": (reconciliation._EXPIRE, "ix_jobs_queue_deadline"),
+    "a queue's head": (reading._QUEUE_HEAD, "ix_jobs_queue_order"),
+    "a page": (reading._LIST, "ix_jobs_owner"),
+    "one job": (reading._GET, "ix_jobs_owner"),
+    "a claim": (claims._CLAIM, "pk_jobs"),
+    "a settlement": (settlement._SETTLE, "pk_jobs"),
+}
+
+# A month's finished jobs, a backlog, a few that run, a few to be published.
+FILL = """
+    INSERT INTO jobs (id, owner, task, model, version, queue, state, input, max_attempts, available_at, queue_ttl,
+                      queue_deadline, execution_timeout, created_at, published_at, worker, finished_at)
+    SELECT gen_random_uuid(), 'owner ' || n % 50, 'inference', 'echo', 1, 'queue ' || n % 5, state, '1', 3, now(),
+           '1 h', now() + n * interval '1 s', '1 min', now(),
+           CASE WHEN n % 20 > 0 THEN now() - n * interval '1 ms' END,
+           CASE WHEN state = 'running' THEN gen_random_uuid() END,
+           CASE WHEN state = 'succeeded' THEN now() END
+    FROM generate_series(1, 20000) AS n,
+         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 2000 THEN 'queued' ELSE 'succeeded' END AS state)
+"""
+
+
+@pytest.fixture(scope="module")
+async def full(postgres: Postgres, migrated: str) -> AsyncIterator[Any]:
+    """A connection to a database with many jobs in it, which plans a statement without its values, as a pool's does."""
+    postgres.create_database("full", template=migrated)
+    connection = await asyncpg.connect(postgres.url("full"))
+    await connection.execute(FILL)
+    await connection.execute("ANALYZE; SET plan_cache_mode = force_generic_plan")
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_its_index_serves(name: str, full: Any) -> None:
+    statement, index = STATEMENTS[name]
+    await full.execute(f"PREPARE planned AS {statement.sql}")
+    given = ", ".join(["NULL"] * len(statement._order))
+    plan = await full.fetch(f"EXPLAIN EXECUTE planned{f'({given})' if given else ''}")
+    await full.execute("DEALLOCATE planned")
+    text = "\n".join(row[0] for row in plan)
+    assert f"{index} " in text
+    assert "Seq Scan on jobs" not in text

@@ -1,0 +1,105 @@
+"""The migrations: there and back again, and that they make what tables.py says."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
+from structlog.testing import capture_logs
+
+from deploy.local.postgres import Postgres
+from shared.database.migrate import downgrade, upgrade
+from shared.database.tables import metadata
+from shared.errors import DatabaseUnavailable
+
+# What Alembic does not compare: conditions of partial indexes, the texts of checks, the order of columns.
+CATALOGUE = {
+    "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default
+        FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+        ORDER BY table_name, column_name""",
+    "constraints": """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2""",
+    "indexes": """SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        AND tablename <> 'alembic_version' ORDER BY 1""",
+}
+
+
+@pytest.fixture
+def empty_url(postgres: Postgres, request: pytest.FixtureRequest) -> str:
+    """An empty database for this test alone."""
+    name = request.node.name
+    postgres.create_database(name)
+    return postgres.url(name)
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    yield from connected(database_url)
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Connection]:
+    yield from connected(empty_url)
+
+
+def connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg2"), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def tables(connection: Connection) -> set[str]:
+    connection.commit()
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    return set(connection.scalars(text(query)))
+
+
+def test_alembic_finds_nothing_to_add(connection: Connection) -> None:
+    """Whoever changes tables.py writes a migration."""
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.parametrize("part", CATALOGUE)
+def test_the_migrations_make_what_the_tables_say(part: str, connection: Connection, empty: Connection) -> None:
+    """To the letter of Postgres's own catalogue: also checks, and the conditions of partial indexes."""
+    metadata.create_all(empty)
+    made, meant = (one.execute(text(CATALOGUE[part])).all() for one in (connection, empty))
+    assert made == meant
+    assert len(meant) > 10
+
+
+def test_up_down_and_up_again(empty_url: str, empty: Connection) -> None:
+    upgrade(empty_url)
+    everything = tables(empty)
+    assert everything == {"jobs", "workers", "models", "dead_letters", "alembic_version"}
+    downgrade(empty_url, "base")
+    assert tables(empty) == {"alembic_version"}
+    upgrade(empty_url)
+    assert tables(empty) == everything
+
+
+def test_upgrading_what_is_up_to_date_changes_nothing(empty_url: str, empty: Connection) -> None:
+    upgrade(empty_url)
+    empty.execute(text("INSERT INTO workers VALUES (gen_random_uuid(), 'w', 'cpu', 'alive', now(), now(), now())"))
+    empty.commit()
+    upgrade(empty_url)
+    assert empty.scalar(text("SELECT count(*) FROM workers")) == 1
+
+
+def test_two_upgrades_at_once_do_not_trip_over_each_other(empty_url: str, empty: Connection) -> None:
+    """The second waits for the first, and finds nothing left to do."""
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(upgrade, empty_url) for _ in range(3)]:
+            done.result()
+    assert "jobs" in tables(empty)
+
+
+def test_a_database_that_never_comes_is_reported_in_words_that_help() -> None:
+    nobody = "postgresql://postgres@127.0.0.1:1/torchrelay"
+    hint = r"did not answer within 0 s: .*refused(.|\n)*Check DATABASE_URL"
+    with capture_logs() as logs, pytest.raises(DatabaseUnavailable, match=hint):
+        upgrade(nobody, patience=0.01)
+    assert [entry["event"] for entry in logs] == ["waiting for the database"]

@@ -1,0 +1,131 @@
+"""Reading jobs: one, several, a page of them; and that documents come back as they were sent."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from shared.database.claims import claim
+from shared.database.entries import Ending
+from shared.database.pool import Database
+from shared.database.reading import JobFilter, get_input, get_job, get_jobs, list_jobs, queue_head
+from shared.database.settlement import Settlement, settle
+from shared.database.submission import insert_jobs
+from shared.job import Job
+from shared.states import JobState, Task
+from tests.contract.database.stage import OWNER, Stage, new_id, new_job
+
+EVERYTHING = JobFilter()
+
+# Documents that a parser, or jsonb, would not bring back as they were.
+DOCUMENTS = {
+    "order of keys": '{"b": 1, "a": 2, "aa": 3}',
+    "a key twice": '{"a": 1, "a": 2}',
+    "escaped NUL": '{"text": "a\\u0000b"}',
+    "half a surrogate pair, escaped": '"\\ud800"',
+    "big numbers": "[123456789012345678901234567890, 1e400, 0.1000, -0.0]",
+    "spaces": '{ "a" :\t1 ,\n "b":[ ] }  ',
+    "not ASCII": '"ä€𝄞"',
+    "a scalar": "null",
+    "long": f'"{"x" * 300_000}"',
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
+async def test_inputs_metadata_and_results_are_carried_verbatim(
+    document: str, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Not one character differs from submission through the claim to the answer."""
+    job_id = await stage.published(input=document, metadata=document)
+    (mine,) = await claim(db, worker, "echo", 1, [job_id])
+    await settle(db, [Settlement(job_id, 1, Ending.SUCCEEDED, result=document)])
+    job = await get_job(db, OWNER, job_id)
+    assert job is not None
+    assert mine.input == await get_input(db, OWNER, job_id) == job.metadata == job.result == document
+
+
+async def test_a_job_is_read_by_its_owner_only(db: Database, stage: Stage) -> None:
+    """The owner stands in the statement itself: somebody else's job is not there."""
+    job_id = await stage.queued(owner="ada")
+    job = await get_job(db, "ada", job_id)
+    assert job is not None
+    assert (job.id, job.owner) == (job_id, "ada")
+    assert await get_job(db, "bob", job_id) is None
+    assert await get_input(db, "bob", job_id) is None
+    assert await list_jobs(db, "bob", EVERYTHING, 10) == []
+
+
+async def test_what_is_not_there_is_none(db: Database) -> None:
+    assert await get_job(db, OWNER, new_id()) is None
+    assert await get_input(db, OWNER, new_id()) is None
+
+
+async def test_waiters_read_many_whoever_owns_them(db: Database, stage: Stage) -> None:
+    mine, other = await stage.queued(owner="ada"), await stage.queued(owner="bob")
+    found = await get_jobs(db, [mine, other, new_id()])
+    assert {job.id for job in found} == {mine, other}
+    assert await get_jobs(db, []) == []
+
+
+async def test_a_list_is_newest_first_without_results(db: Database, stage: Stage, worker: UUID) -> None:
+    first, second = await stage.running(worker), await stage.queued()
+    await settle(db, [Settlement(*first, Ending.SUCCEEDED, result='"large"')])
+    listed = await list_jobs(db, OWNER, EVERYTHING, 10)
+    assert [(job.id, job.state) for job in listed] == [(second, JobState.QUEUED), (first[0], JobState.SUCCEEDED)]
+    assert [job.result for job in listed] == [None, None]
+
+
+async def test_a_list_of_failures_says_why(db: Database, stage: Stage) -> None:
+    await stage.ended(JobState.FAILED)
+    (job,) = await list_jobs(db, OWNER, EVERYTHING, 10)
+    assert job.error is not None
+    assert job.error.message == "no"
+
+
+async def test_pages_follow_each_other_without_gap_or_repetition(db: Database, stage: Stage) -> None:
+    """`before` is the last id of the page before; jobs that come in between do not shift the pages."""
+    ids = [job.id for job in await stage.jobs(5)]
+    first = await list_jobs(db, OWNER, EVERYTHING, 2)
+    await stage.jobs(3)
+    second = await list_jobs(db, OWNER, EVERYTHING, 2, before=first[-1].id)
+    third = await list_jobs(db, OWNER, EVERYTHING, 2, before=second[-1].id)
+    assert [job.id for job in [*first, *second, *third]] == ids[::-1]
+    assert await list_jobs(db, OWNER, EVERYTHING, 2, before=third[-1].id) == []
+
+
+BATCH = new_id()
+FILTERS: dict[str, tuple[JobFilter, Callable[[Job], bool]]] = {
+    "state": (JobFilter(state=JobState.SUCCEEDED), lambda job: job.state == JobState.SUCCEEDED),
+    "model": (JobFilter(model="digits"), lambda job: job.model == "digits"),
+    "task": (JobFilter(task=Task.TRAINING), lambda job: job.task == Task.TRAINING),
+    "batch": (JobFilter(batch_id=BATCH), lambda job: job.batch_id == BATCH),
+    "all at once": (
+        JobFilter(JobState.QUEUED, "digits", Task.TRAINING, BATCH),
+        lambda job: (job.state, job.model, job.task, job.batch_id) == ("queued", "digits", "training", BATCH),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_a_list_is_narrowed_to_what_fits_every_condition(name: str, db: Database, stage: Stage) -> None:
+    wanted, fits = FILTERS[name]
+    choices = [(model, task, batch) for model in ("echo", "digits") for task in Task for batch in (None, BATCH)]
+    for model, task, batch in choices:
+        await insert_jobs(db, [new_job(model=model, task=task, batch_id=batch)])
+        await stage.ended(JobState.SUCCEEDED, model=model, task=task, batch_id=batch)
+    everything = await list_jobs(db, OWNER, EVERYTHING, 100)
+    expected = [job.id for job in everything if fits(job)]
+    assert 0 < len(expected) < len(everything)
+    assert [job.id for job in await list_jobs(db, OWNER, wanted, 100)] == expected
+
+
+async def test_the_head_of_a_queue_is_what_waits_in_it_the_oldest_first(
+    db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Published or not, whoever owns it, whatever the model: first in, first out by queue."""
+    await stage.running(worker)
+    await stage.queued(queue="other")
+    ids = [await stage.published(), await stage.queued(owner="ada"), await stage.published(model="other")]
+    await stage.ended(JobState.CANCELLED)
+    assert await queue_head(db, "echo") == ids
+    assert await queue_head(db, "echo", limit=2) == ids[:2]
