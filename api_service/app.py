@@ -71,7 +71,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (poll, submit, jobs, catalogue, health):
+    for calls in (submit, poll, jobs, catalogue, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)

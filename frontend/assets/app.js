@@ -107,12 +107,13 @@ function dataUrl(file) {
   });
 }
 
-// References lead into the schema's own $defs; of several possibilities the first that is not null is shown.
-function resolved(schema, root) {
-  if (schema.$ref?.startsWith("#/$defs/")) return resolved(root.$defs[schema.$ref.slice(8)], root);
-  const options = (schema.anyOf ?? schema.oneOf ?? []).map((option) => resolved(option, root));
-  const first = options.find(isFile) ?? options.find((option) => option.type !== "null");
-  return first ? { ...first, title: schema.title, description: schema.description, default: schema.default } : schema;
+// References lead into the schema's own $defs; of several possibilities the first that is not null is shown. What a
+// schema says of itself (its title, say) goes before what it refers to.
+function resolved({ $ref, ...own }, root) {
+  if ($ref?.startsWith("#/$defs/")) return { ...resolved(root.$defs[$ref.slice(8)], root), ...own };
+  if (own.type) return own;
+  const options = (own.anyOf ?? own.oneOf ?? []).map((option) => resolved(option, root));
+  return { ...(options.find(isFile) ?? options.find((option) => option.type !== "null")), ...own };
 }
 
 function showForm(model) {
