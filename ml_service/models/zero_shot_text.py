@@ -1,16 +1,14 @@
 """`zero-shot-text`: which of the labels that the user typed fits a text best."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from ml_service.model import Batching, LoadContext, Model, Payload, Run
+from ml_service.models.encoder import DIMENSIONS, Encoder
 from ml_service.models.text import Text
-
-if TYPE_CHECKING:
-    from ml_service.models.encoder import Encoder
 
 # A bare label is a poor sentence; the encoder has learned from whole ones.
 PROMPT = "This text is about {}."
@@ -61,18 +59,13 @@ class ZeroShotText(Model):
             title="Scores", description="One for each label, best first. They sum to 1."
         )
 
-    _encoder: "Encoder"
-
     def load(self, context: LoadContext) -> None:
-        # Here, and not above: torch and transformers cost seconds and 300 MB, and who only reads the schemas needs neither.
-        from ml_service.models.encoder import Encoder  # noqa: PLC0415
-
         self._encoder = Encoder(context.device)
 
     def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:
         # A sentence that several items share, as labels often are, is encoded once.
         places = {sentence: place for place, sentence in enumerate(dict.fromkeys(_sentences(batch)))}
-        vectors = np.zeros((len(places), 384))
+        vectors = np.zeros((len(places), DIMENSIONS))
         for chunk, encoded in self._encoder.encode(list(places)):
             vectors[chunk] = encoded.numpy()
             run.check_cancelled()

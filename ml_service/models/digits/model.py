@@ -1,7 +1,7 @@
 """`digits` as a model: pictures or pixels in, a digit and ten probabilities out."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
@@ -9,11 +9,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ml_service.file import File
 from ml_service.model import Batching, LoadContext, Model, Payload, Run
+from ml_service.models.digits.classifier import Classifier
 from ml_service.models.digits.image import Blocks, blocks_of
 from shared.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from ml_service.models.digits.classifier import Classifier
 
 Ink = Annotated[float, Field(ge=0, le=16)]
 Row = Annotated[list[Ink], Field(min_length=8, max_length=8)]
@@ -71,12 +69,7 @@ class Digits(Model):
             min_length=10, max_length=10, title="Probabilities", description="Of the digits 0 to 9; they sum to 1."
         )
 
-    _classifier: "Classifier"
-
     def load(self, context: LoadContext) -> None:
-        # Here, and not above: torch takes a second or two, and who only reads the schemas does not need it.
-        from ml_service.models.digits.classifier import Classifier  # noqa: PLC0415
-
         self._classifier = Classifier(context.files, context.device)
 
     def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:

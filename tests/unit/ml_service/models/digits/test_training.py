@@ -24,7 +24,10 @@ def test_the_script_leaves_a_small_version_with_its_accuracy(digits_files: Path)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
-    first, second, other = (fit(some(), epochs=1, seed=seed).state_dict() for seed in (1, 1, 2))
+    first = fit(some(), epochs=1, seed=1).state_dict()
+    torch.rand(1)  # whatever else the process draws
+    second = fit(some(), epochs=1, seed=1).state_dict()
+    other = fit(some(), epochs=1, seed=2).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["0.weight"], other["0.weight"])
 
