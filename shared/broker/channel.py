@@ -16,11 +16,14 @@ from shared.errors import BrokerUnavailable
 _OPTIONS = (
     # A thousand messages of 10 MB are more than the default of 4 MiB.
     ("grpc.max_receive_message_length", -1),
-    # A connection whose other end has silently gone is given up after 40 s in which nothing came, though calls wait.
-    # Servers close a connection that pings more often than they hear of it ("too_many_pings": three times, for the
-    # emulator); pulls that are answered within 10 s keep it from pinging at all.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # A connection whose other end has silently gone is given up at most 25 s after the last sign of life; without this
+    # it takes a quarter of an hour. The ping goes out only while a call waits, so its time must not be a multiple of
+    # the calls' 10 s. Servers end a connection that pings more often than they have anything to say
+    # ("too_many_pings"), which ours never does: no call waits for 17 s. Of the two time-outs, the first is for the
+    # keepalive's own ping and for TCP; another kind of ping may be under way instead, whose default is a minute.
+    ("grpc.keepalive_time_ms", 17_000),
+    ("grpc.keepalive_timeout_ms", 8_000),
+    ("grpc.http2.ping_timeout_ms", 8_000),
     # A broker that is back is found within a second, instead of up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),

@@ -12,7 +12,8 @@ from itertools import count
 import pytest
 from google.pubsub_v1.types import DeadLetterPolicy, Subscription
 
-from deploy.local.emulator import Emulator, Installation, free_port, stop
+from deploy.local.emulator import Emulator, Installation, stop
+from deploy.local.ports import free_port
 from shared.broker.channel import Clients, open_clients
 from shared.broker.names import Names
 from shared.broker.protocol import Received

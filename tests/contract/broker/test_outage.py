@@ -5,10 +5,13 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from google.api_core.exceptions import ServiceUnavailable
 
+from shared.broker.names import Names
 from shared.broker.pubsub import Pubsub
 from shared.errors import BrokerUnavailable, NotProvisioned
 from tests.contract.broker.conftest import PROJECT, RestartableEmulator, receive
+from tests.contract.broker.silence import SilentProxy
 
 
 @pytest.fixture
@@ -55,6 +58,30 @@ async def test_calls_work_again_a_second_after_a_restart(broker: Pubsub, own_ser
     await broker.publish("echo", [(b"after", {})])
     (message,) = await receive(broker.pull, 1)
     assert message.data == b"after"
+
+
+async def test_a_connection_that_has_gone_silent_is_replaced(broker_host: str, names: Names) -> None:
+    async with SilentProxy(broker_host) as proxy:
+        broker = await Pubsub.connect(PROJECT, proxy.host, names.prefix)
+        await broker.provision("echo")
+        waiting = asyncio.create_task(broker.pull("echo", 1))
+        proxy.silence()
+        await broken(broker, within=30)
+        await broker.publish("echo", [(b"again", {})])
+        await asyncio.gather(waiting, return_exceptions=True)  # failed with the connection, or empty before
+        (message,) = await receive(broker.pull, 1)
+        assert message.data == b"again"
+        await broker.close()
+
+
+async def broken(broker: Pubsub, within: float) -> None:
+    """Until a call fails because of the connection, not merely because nothing answered in time."""
+    async with asyncio.timeout(within):
+        while True:
+            with pytest.raises(BrokerUnavailable) as caught:
+                await broker.publish("echo", [(b"lost", {})])
+            if isinstance(caught.value.__cause__, ServiceUnavailable):
+                return
 
 
 async def fail_for(broker: Pubsub, seconds: float) -> None:

@@ -3,8 +3,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.emulator import Emulator, Installation, Missing, find, free_port, stop
+from deploy.local.emulator import Emulator, Installation, Missing, find, stop
 from deploy.local.errors import CannotStart
+from deploy.local.ports import free_port
 
 
 def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
