@@ -40,7 +40,12 @@ async def backstage(
     if settings is None:
         yield Backstage((), lambda _: None, lambda: None, BrokerHealth().check)
         return
-    broker = await Pubsub.connect(settings.pubsub_project, settings.pubsub_emulator_host, settings.queue_prefix)
+    broker = await Pubsub.connect(
+        settings.pubsub_project,
+        settings.pubsub_emulator_host,
+        settings.queue_prefix,
+        pull_seconds=settings.pubsub_pull_seconds,
+    )
     health = BrokerHealth()
     provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
     relay = Relay(db, broker, health, provision)

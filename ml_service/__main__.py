@@ -26,7 +26,12 @@ async def _run(command: str, settings: WorkerSettings) -> int:
         patience=settings.database_patience,
         application="torchrelay-worker",
     )
-    broker = await Pubsub.connect(settings.pubsub_project, settings.pubsub_emulator_host, settings.queue_prefix)
+    broker = await Pubsub.connect(
+        settings.pubsub_project,
+        settings.pubsub_emulator_host,
+        settings.queue_prefix,
+        pull_seconds=settings.pubsub_pull_seconds,
+    )
     try:
         if command == "register":
             return 0 if await register(settings, db, broker) else 1

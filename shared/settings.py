@@ -43,6 +43,9 @@ class BrokerSettings(Settings):
     pubsub_provision: bool = Field(
         default=True, description="make missing topics and subscriptions; off where Terraform does it"
     )
+    pubsub_pull_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="how long a pull waits for messages; a worker's stop waits for it"
+    )
     queue_prefix: str = Field(default="", description="put before every topic's name, to share a project")
 
 

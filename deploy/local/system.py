@@ -141,6 +141,7 @@ class LocalSystem:
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": self._postgres.url() if self._postgres else self.database_url or "",
             "PUBSUB_EMULATOR_HOST": self._emulator.host if self._emulator else self.emulator_host or "",
+            "PUBSUB_PULL_SECONDS": "3",  # an emulator is asked for nothing; a Ctrl-C waits for the pulls
             "API_HOST": HOST,
             "API_PORT": str(port),
             "MODEL_REPOSITORY": str(self._models),

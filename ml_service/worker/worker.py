@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 # At the end of a drain: for the database to take the last settlements. What it does not take, the reconciler requeues.
 LAST_WORDS = 5.0  # seconds
 # A pull that was asked for is awaited: cancelled, it would hide its messages for a whole ack deadline (rule 13).
-PULLS_END = 12.0  # seconds, a little more than a pull may take
+PULLS_END = 2.0  # seconds beyond the time that a pull may take
 
 
 class Worker:
@@ -260,7 +260,9 @@ class Worker:
         await self._within(asyncio.gather(self._runner.finish_settling(), *self._side_tasks), LAST_WORDS)
         left = [ending(attempt, Ending.HANDED_BACK) for attempt in self._held]
         await self._within(asyncio.ensure_future(self._settler.settle(left)), LAST_WORDS)
-        await self._within(asyncio.gather(*pulling, return_exceptions=True), PULLS_END)
+        await self._within(
+            asyncio.gather(*pulling, return_exceptions=True), self._settings.pubsub_pull_seconds + PULLS_END
+        )
         self._end((*background, *pulling))
         await asyncio.gather(*background, *pulling, return_exceptions=True)
         await self._desk.flush_acks()

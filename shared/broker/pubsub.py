@@ -34,18 +34,23 @@ _Message = tuple[bytes, dict[str, str]]
 class Pubsub:
     """One for each event loop: its connections belong to the loop in which they were made."""
 
-    def __init__(self, clients: Clients, names: Names) -> None:
+    def __init__(self, clients: Clients, names: Names, pull_seconds: float) -> None:
         self._clients = clients
         self._names = names
+        self._pull_seconds = pull_seconds
         self._pulls = Pulls()
 
     @classmethod
-    async def connect(cls, project: str, emulator_host: str | None = None, prefix: str = "") -> "Pubsub":
+    async def connect(
+        cls, project: str, emulator_host: str | None = None, prefix: str = "", *, pull_seconds: float = _TIMEOUT_S
+    ) -> "Pubsub":
         """`emulator_host` is `host:port`; without one it is Google's, with application-default credentials.
+
+        pull_seconds: how long a pull waits for messages, and so how long a stop may wait for it.
 
         The broker need not be there yet. Raises BrokerUnavailable if there are no credentials.
         """
-        return cls(await open_clients(emulator_host), Names(project, prefix))
+        return cls(await open_clients(emulator_host), Names(project, prefix), pull_seconds)
 
     async def publish(self, queue: str, messages: Sequence[_Message]) -> None:
         await self._publish(self._names.of(queue).topic, messages)
@@ -55,7 +60,7 @@ class Pubsub:
         await self._publish(self._names.of(queue).dead_topic, [(data, cut)])
 
     async def pull(self, queue: str, max_messages: int) -> list[Received]:
-        return await self._pull(self._names.of(queue).subscription, max_messages, _TIMEOUT_S)
+        return await self._pull(self._names.of(queue).subscription, max_messages, self._pull_seconds)
 
     async def pull_dead(self, queue: str, max_messages: int) -> list[Received]:
         return await self._pull(self._names.of(queue).dead_subscription, max_messages, _DEAD_PULL_TIMEOUT_S)

@@ -60,6 +60,7 @@ async def test_two_workers_with_different_models_on_one_shared_queue(start: Star
     async with start(workers=0, env=env) as (system, client):
         workers = [await run_worker(system, models) for models in ("shared-first", "shared-second")]
         try:
+            await registered(client, "shared-first", "shared-second")
             jobs = [
                 (model, await client.submit(model, {"text": str(number)}))
                 for number in range(10)
@@ -115,6 +116,12 @@ class {cls}(Model):
     def predict(self, batch, run):
         return [self.Output(by=self.name) for _ in batch]
 """
+
+
+async def registered(client: Client, *names: str) -> None:
+    async with asyncio.timeout(60):
+        while not {model["name"] for model in (await client.http.get("/v1/models")).json()["models"]} >= {*names}:
+            await asyncio.sleep(0.1)
 
 
 async def run_worker(system: LocalSystem, models: str) -> asyncio.subprocess.Process:
