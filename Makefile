@@ -30,10 +30,15 @@ check: $(INSTALLED) ## everything that must hold besides the tests: lint, format
 	@$(BIN)/python -m mypy --no-error-summary
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m api_service.openapi --check
+	@$(BIN)/python -m deploy.settings_reference --check
 
 .PHONY: openapi
 openapi: $(INSTALLED) ## write openapi.json from the code
 	@$(BIN)/python -m api_service.openapi
+
+.PHONY: settings
+settings: $(INSTALLED) ## write the settings table in README.md, and .env.example, from the code
+	@$(BIN)/python -m deploy.settings_reference
 
 # The lock is everything (the extra `dev`), and the constraints of each image: pip install -c requirements.lock '.[api]'.
 # What is cut from it: the build of torch (+cpu), which is each machine's own business, and this project itself.

@@ -11,7 +11,7 @@ from shared.settings import BrokerSettings, DatabaseSettings, LeaseSettings, Log
 class WorkerSettings(DatabaseSettings, BrokerSettings, LeaseSettings, LogSettings):
     models_dir: Path | None = Field(default=None, description="a folder of *.py files with models of your own")
     model_repository: Path = Field(
-        default=Path(".torchrelay/models"), description="where weights lie: <repository>/<model>/<version>/"
+        default=Path(".torchrelay/models"), description="where weights lie: REPOSITORY/MODEL/VERSION/"
     )
     models: str = Field(
         default="", description="names of the models that this worker serves, with commas; empty: all there are"
