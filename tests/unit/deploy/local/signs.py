@@ -12,7 +12,7 @@ PATIENCE = 20.0  # seconds
 async def until(sign: Callable[[], bool]) -> None:
     """Returns when it shows; TimeoutError if it does not."""
     async with asyncio.timeout(PATIENCE):
-        while not sign():  # noqa: ASYNC110 - what is waited for happens in other processes
+        while not sign():
             await asyncio.sleep(0.01)
 
 

@@ -24,7 +24,7 @@ from deploy.local.leftovers import Leftovers
 from deploy.local.supervisor import Component, Supervisor
 from deploy.local.tether import tethered
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 async def ready(pid):
     return True
@@ -92,8 +92,11 @@ def test_the_next_launcher_ends_what_the_last_one_left(tmp_path: Path) -> None:
 
 def test_a_stranger_with_the_number_of_a_leftover_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "processes.json"
-    file.write_text(json.dumps({os.getpid(): 1.0}))
-    Leftovers(file).end()  # would kill this very test
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    file.write_text(json.dumps({stranger.pid: 1.0}))
+    Leftovers(file).end()
+    stranger.terminate()
+    assert stranger.wait(10) == -signal.SIGTERM  # not SIGKILL, which would have come before
 
 
 def test_what_was_ended_in_order_is_not_left(tmp_path: Path) -> None:
