@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ml_service.child.errors import ChildDied, ModelLoadFailed
-from ml_service.child.messages import BatchItem, Cancel, Failed, Progress, Stopped, Succeeded
+from ml_service.child.messages import BatchDone, BatchItem, Cancel, Failed, Progress, Stopped, Succeeded
 from ml_service.child.process import ModelProcess
 from ml_service.model import Batching
 from shared.errors import InvalidModel
@@ -43,6 +43,9 @@ class Heard:
         assert item == progress.item
         self.all.append(progress)
         self.first.set()
+
+
+SLOW = animal("slow_to_load", "SlowToLoad")
 
 
 def succeeded(text: str) -> Succeeded:
@@ -102,13 +105,14 @@ async def test_a_lost_device_ends_the_child_and_is_named(spawn: Spawn) -> None:
 
 
 async def test_who_waits_in_vain_does_not_disturb_the_others(spawn: Spawn) -> None:
-    child = await spawn(ACTOR)
+    child = await spawn(SLOW)
     for wait in (child.described, child.ready):
-        impatient = asyncio.create_task(wait())
-        await asyncio.sleep(0)
+        impatient, patient = asyncio.create_task(wait()), asyncio.create_task(wait())
+        await asyncio.sleep(0)  # both have begun to wait
         impatient.cancel()
-        await asyncio.wait({impatient})
-    assert await child.ready() == "cpu"
+        await asyncio.wait({impatient, patient})
+        assert impatient.cancelled()
+        assert patient.exception() is None
 
 
 async def test_a_class_that_cannot_be_imported_is_refused(spawn: Spawn) -> None:
@@ -236,6 +240,7 @@ async def test_a_run_that_is_cancelled_leaves_a_child_that_serves_the_next_one(a
     running = asyncio.create_task(actor.run(items(do("hold_the_gil", "last", seconds=0.3)), heard))
     await heard.first.wait()
     running.cancel()
+    actor._receive(BatchDone(heard.all[0].batch))  # as if it came in the same turn of the loop
     with pytest.raises(asyncio.CancelledError):
         await running
     # Long enough for the last batch's end to be read before the next one's.
