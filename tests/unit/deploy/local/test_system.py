@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from deploy.local.errors import CannotStart
+from deploy.local.postgres import Postgres
 from deploy.local.system import LocalSystem
 from tests.unit.deploy.local.signs import gone, until, wait_until
 
@@ -68,6 +70,8 @@ def launched(data: Path, environment: dict[str, str], *arguments: str) -> Iterat
             yield Launcher(process)
         finally:
             process.kill()
+            process.wait()
+            shutil.rmtree(Postgres(data / "postgres").socket_folder, ignore_errors=True)
 
 
 def _submit(url: str, *, seconds: int) -> str:
