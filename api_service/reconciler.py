@@ -56,6 +56,7 @@ class Reconciler:
     def __init__(self, db: Database, lease: float, on_queued: Callable[[], None]) -> None:
         """lease: seconds, as the workers have it. on_queued: called when jobs were queued again."""
         self._db = db
+        self._lease = lease
         self._contact = Contact(lease)
         self._pause = min(TICK_EVERY, lease / TICKS_PER_LEASE)
         self._on_queued = on_queued
@@ -83,7 +84,7 @@ class Reconciler:
                 log.warning("a worker's lease is over: declared dead", worker=str(worker))
         orphans = await requeue_orphans(tx)
         expired = await expire(tx)
-        forgotten = await republish(tx)
+        forgotten = await republish(tx, self._lease)
         await forget_workers(tx)
         for text, jobs in (
             ("taken back from workers that are gone", orphans),

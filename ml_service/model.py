@@ -86,7 +86,10 @@ class Model(ABC):
     Output: ClassVar[type[BaseModel]]
 
     def load(self, context: LoadContext) -> None:  # noqa: B027 - a model without weights has nothing to load
-        """Load weights onto `context.device`. An exception here shows in the catalogue; the other models still serve."""
+        """Load weights onto `context.device`. An exception here shows in the catalogue; the other models still serve.
+
+        Import torch at the top of the module, not here: the device is chosen, and threads are limited, before this runs.
+        """
 
     @abstractmethod
     def predict(self, batch: Sequence[Any], run: Run) -> Sequence[BaseModel]:

@@ -157,11 +157,15 @@ class ModelProcess:
         await asyncio.wait({self._attending}, timeout=grace)
         await self.kill()
 
+    async def ended(self) -> None:
+        """Wait until the process is gone, for whatever reason."""
+        await asyncio.wait({self._attending})
+
     async def kill(self) -> None:
         """End it at once, with the processes that the model started, and wait until it is gone. Idempotent."""
         if self.alive:
             self._send_kill()
-        await asyncio.wait({self._attending})
+        await self.ended()
 
     async def _description(self) -> Described:
         match await asyncio.shield(self._described):
@@ -259,7 +263,13 @@ async def _start(pipe: socket.socket) -> Process:
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     path = ours.get("PYTHONPATH")
-    return {**ours, "PYTHONPATH": f"{SOURCES}{os.pathsep}{path}" if path else str(SOURCES)}
+    # Several models share the cores: threads that spin while they wait would take them from each other. Measured with
+    # two models on two busy cores: three to six times slower without this.
+    return {
+        "OMP_WAIT_POLICY": "passive",
+        **ours,
+        "PYTHONPATH": f"{SOURCES}{os.pathsep}{path}" if path else str(SOURCES),
+    }
 
 
 def _reason_of(status: int) -> str:

@@ -71,7 +71,7 @@ class ChildKeeper:
         while True:
             if await self._load():
                 delay = RETRY_FIRST
-                await self._gone.wait()
+                await self._until_gone()
             else:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST)
@@ -84,8 +84,10 @@ class ChildKeeper:
             raise ModelLoadFailed(self.error or "its process died while loading")
         return self._child
 
-    def replace(self) -> None:
-        """The child is dead, or shall be: another one is needed."""
+    def replace(self, child: ModelProcess) -> None:
+        """This child is dead: another one is needed, unless that has been noticed already."""
+        if child is not self._child or self._gone.is_set():
+            return
         self._set(ModelState.LOADING)
         self._settled.clear()
         self._gone.set()
@@ -107,9 +109,19 @@ class ChildKeeper:
         self._settled.set()
         return self.state is ModelState.READY
 
+    async def _until_gone(self) -> None:
+        """Whoever notices first: who ran a batch, or this, if it dies between two batches."""
+        ended = asyncio.create_task(self._child.ended())
+        gone = asyncio.create_task(self._gone.wait())
+        try:
+            await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            gone.cancel()
+        self.replace(self._child)
+
     async def _replace(self) -> None:
         """A new child in the place of the old one; the state stays as it is until the new one has tried."""
-        self._gone.clear()
         await self._child.kill()
         while True:
             try:
@@ -118,6 +130,7 @@ class ChildKeeper:
                 log.error("no process for the model", model=self.description.name, error=str(error))
                 await asyncio.sleep(RETRY_FIRST)
             else:
+                self._gone.clear()
                 return
 
     def _set(self, state: ModelState, error: str | None = None) -> None:

@@ -13,18 +13,21 @@ log = structlog.get_logger(__name__)
 
 PULL_AT_MOST = 100  # messages a call; brokers give no more
 PULLERS = 4  # calls that may be outstanding: each brings at most 100 for every tick of the broker's
-IDLE_SECONDS = 30.0  # free room and empty pulls for this long make a queue idle (rule 11)
 RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries while the broker does not answer
 
 
 class Receiver:
-    """Behind it: `deliver` takes what was pulled; `room` says how many more messages are welcome."""
+    """Behind it: `deliver` takes what was pulled; `room` says how many more messages are welcome.
+
+    idle_after: seconds of free room and empty pulls that make the queue idle (rule 11).
+    """
 
     def __init__(
         self,
         queue: str,
         broker: Broker,
         *,
+        idle_after: float,
         room: Callable[[], int],
         room_changed: asyncio.Event,
         deliver: Callable[[str, Sequence[Received]], Awaitable[None]],
@@ -32,6 +35,7 @@ class Receiver:
     ) -> None:
         self.queue = queue
         self._broker = broker
+        self._idle_after = idle_after
         self._room = room
         self._room_changed = room_changed
         self._deliver = deliver
@@ -42,7 +46,7 @@ class Receiver:
 
     @property
     def idle(self) -> bool:
-        return self._idle_since is not None and time.monotonic() - self._idle_since >= IDLE_SECONDS
+        return self._idle_since is not None and time.monotonic() - self._idle_since >= self._idle_after
 
     async def run(self) -> None:
         """Until `stop`, and then until what was asked for has come."""

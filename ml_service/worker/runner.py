@@ -70,7 +70,7 @@ class Runner:
             if batch.attempts:
                 endings, computed = await self._compute(batch, child), True
                 if not child.alive:
-                    keeper.replace()
+                    keeper.replace(child)
         except ModelLoadFailed as error:
             endings = _not_loaded(batch, error)
         finally:

@@ -21,7 +21,7 @@ from ml_service.worker.receiver import Receiver
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler, ending
 from shared.broker.protocol import Broker, Received
-from shared.catalogue import ModelState, ServedModel
+from shared.catalogue import ModelDescription, ModelState, ServedModel
 from shared.database.catalogue import register_model
 from shared.database.entries import Ending
 from shared.database.leases import Held, QueueReport
@@ -132,11 +132,10 @@ class Worker:
 
     async def _add_lane(self, keeper: ChildKeeper) -> None:
         description = keeper.description
-        try:
-            await register_model(self._db, description)
-        except SchemaConflict as error:
-            log.error("model refused", model=description.name, error=str(error))
-            self._refused.append(ServedModel(description.name, description.version, ModelState.FAILED, str(error)))
+        refusal = await self._refusal(description)
+        if refusal is not None:
+            log.error("model refused", model=description.name, error=refusal)
+            self._refused.append(ServedModel(description.name, description.version, ModelState.FAILED, refusal))
             await keeper.stop(0.0)
             return
         self._keepers.append(keeper)
@@ -146,11 +145,22 @@ class Worker:
             self._receivers[queue] = Receiver(
                 queue,
                 self._broker,
+                idle_after=self._settings.lease_seconds,
                 room=lambda: self._room_of(queue),
                 room_changed=self._room_changed,
                 deliver=self._deliver,
                 provision=self._provision,
             )
+
+    async def _refusal(self, description: ModelDescription) -> str | None:
+        """Puts the model into the catalogue. -> why it cannot be served."""
+        if description.name in self._lanes:
+            return f"another model is named {description.name!r}, too: rename one of them"
+        try:
+            await register_model(self._db, description)
+        except SchemaConflict as error:
+            return str(error)
+        return None
 
     def _room_of(self, queue: str) -> int:
         """First in, first out: the fullest model of a shared queue decides."""

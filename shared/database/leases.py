@@ -23,7 +23,7 @@ class QueueReport:
     """What a worker says of a queue it pulls from, for rule 11."""
 
     queue: str
-    idle: bool  # free room and nothing but empty pulls for IDLE_SECONDS
+    idle: bool  # free room and nothing but empty pulls for a whole lease
     newest_claimed: datetime | None  # the latest published_at among the jobs it has claimed
 
 

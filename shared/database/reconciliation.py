@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     column,
@@ -127,11 +128,12 @@ def _republish() -> Statement:
         .group_by(report.c.queue)
         .cte("heard")
     )
-    interval = func.least(REPUBLISH_AFTER * func.power(2.0, func.least(jobs.c.republished, 20)), REPUBLISH_AT_MOST)
+    after = bindparam("after", type_=Float)
+    interval = func.least(after * func.power(2.0, func.least(jobs.c.republished, 20)), REPUBLISH_AT_MOST)
     overtaken = jobs.c.published_at < heard.c.newest_claimed - seconds(literal_column(str(OVERTAKEN_BY), Float))
     forgotten = and_(
         is_state(JobState.QUEUED),
-        jobs.c.published_at < func.now() - seconds(literal_column(str(REPUBLISH_AFTER), Float)),
+        jobs.c.published_at < func.now() - seconds(after),
         jobs.c.published_at + seconds(cast(interval, Float)) < func.now(),
     )
     oldest = (
@@ -179,9 +181,12 @@ async def expire(tx: Transaction) -> list[UUID]:
     return [row["id"] for row in await tx.fetch(_EXPIRE)]
 
 
-async def republish(tx: Transaction) -> list[UUID]:
-    """Jobs whose message the broker seems to have forgotten: the relay's sweep publishes them anew."""
-    return [row["id"] for row in await tx.fetch(_REPUBLISH)]
+async def republish(tx: Transaction, after: float = REPUBLISH_AFTER) -> list[UUID]:
+    """Jobs whose message the broker seems to have forgotten: the relay's sweep publishes them anew.
+
+    after: seconds from a job's publication to its first repetition.
+    """
+    return [row["id"] for row in await tx.fetch(_REPUBLISH, after=after)]
 
 
 async def forget_workers(tx: Transaction) -> None:

@@ -5,6 +5,10 @@ import os
 import signal
 from pathlib import Path
 from sys import executable
+from typing import Any
+
+import asyncpg
+import psutil
 
 from deploy.local.system import LocalSystem
 from tests.end_to_end.client import Client
@@ -50,6 +54,69 @@ async def test_jobs_submitted_while_the_broker_is_away_finish_when_it_is_back_an
         assert {(await client.get(job_id))["state"] for job_id in jobs} == {"queued"}
         await system.start("broker")
         await check(client, jobs, 60)
+
+
+async def test_a_frozen_worker_that_thaws_does_not_overwrite_the_new_attempt(start: Start) -> None:
+    """Rules 1 and 6: the result of the second attempt stands; the first worker begins a new life and serves on."""
+    async with start(env=ECHO_ONLY, workers=2) as (system, client):
+        job_id = await client.submit("echo", {"value": "once", "seconds": 3})
+        await client.reaches(job_id, "running")
+        frozen = await holder_of(system, client, job_id)
+        suspend(frozen, signal.SIGSTOP)
+        job = await client.finished(job_id, 60)
+        assert (job["state"], job["attempt"], job["result"]) == ("succeeded", 2, {"value": "once"})
+        suspend(frozen, signal.SIGCONT)
+        async with asyncio.timeout(30):  # until it serves again, under another id
+            while sum(worker["alive"] for worker in await workers_of(client)) < 2:
+                await asyncio.sleep(0.1)
+        again = await client.get(job_id)
+        assert (again["attempt"], again["finished_at"]) == (2, job["finished_at"])
+
+
+async def test_work_goes_on_while_the_database_is_away_and_is_settled_when_it_is_back(start: Start) -> None:
+    """Rule 7: nobody is declared dead for it, and no attempt is charged."""
+    async with start(env=ECHO_ONLY) as (system, client):
+        running = await client.submit("echo", {"value": "during", "seconds": 4})
+        await client.reaches(running, "running")
+        waiting = [await client.submit("echo", {"value": number, "seconds": 0.1}) for number in range(5)]
+        await system.stop("postgres")
+        assert (await client.http.get("/readyz")).status_code == 503
+        await asyncio.sleep(8)  # two leases: long enough to be taken for dead by a clock alone
+        await system.start("postgres")
+        async with asyncio.timeout(30):
+            while (await client.http.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.1)
+        job = await client.finished(running, 60)
+        assert (job["state"], job["attempt"], job["charged"]) == ("succeeded", 1, 0)
+        for job_id in waiting:
+            assert (await client.finished(job_id, 60))["charged"] == 0
+
+
+async def test_sigterm_lets_running_jobs_finish_and_hands_back_what_does_not(start: Start) -> None:
+    """Rule 13: the short job finishes, the long one is queued again uncharged, and the worker exits with 0."""
+    async with start(env={**SHORT_LEASE, "DRAIN_GRACE": "4"}, workers=0) as (system, client):
+        worker = await run_worker(system, "echo")
+        await registered(client, "echo")
+        short = await client.submit("echo", {"value": "short", "seconds": 2})
+        assert (await client.reaches(short, "running"))["attempt"] == 1
+        worker.terminate()
+        assert (await client.finished(short))["attempt"] == 1
+        assert await worker.wait() == 0
+
+        worker = await run_worker(system, "echo")
+        long = await client.submit("echo", {"value": "long", "seconds": 300})
+        await client.reaches(long, "running", 60)
+        waiting = await client.submit("echo", {"value": "waiting"})
+        worker.terminate()
+        assert await worker.wait() == 0
+        job = await client.get(long)
+        assert (job["state"], job["attempt"], job["charged"]) == ("queued", 1, 0)
+        assert (await client.http.post(f"/v1/jobs/{long}/cancel")).json()["state"] == "cancelled"
+
+        worker = await run_worker(system, "echo")
+        assert (await client.finished(waiting, 90))["result"] == {"value": "waiting"}
+        worker.terminate()
+        assert await worker.wait() == 0
 
 
 async def test_two_workers_with_different_models_on_one_shared_queue(start: Start, tmp_path: Path) -> None:
@@ -116,6 +183,29 @@ class {cls}(Model):
     def predict(self, batch, run):
         return [self.Output(by=self.name) for _ in batch]
 """
+
+
+async def workers_of(client: Client) -> list[dict[str, Any]]:
+    return list((await client.http.get("/v1/workers")).json()["workers"])
+
+
+async def holder_of(system: LocalSystem, client: Client, job_id: str) -> int:
+    """The process id of the worker that runs the job: a worker's name ends with it."""
+    connection = await asyncpg.connect(system.environment["DATABASE_URL"])
+    try:
+        name = await connection.fetchval(
+            "SELECT workers.name FROM jobs JOIN workers ON workers.id = jobs.worker WHERE jobs.id = $1::uuid", job_id
+        )
+    finally:
+        await connection.close()
+    return int(name.rsplit(":", 1)[1])
+
+
+def suspend(pid: int, how: signal.Signals) -> None:
+    """With its children: a machine that freezes leaves none of them running."""
+    process = psutil.Process(pid)
+    for one in [process, *process.children(recursive=True)]:
+        one.send_signal(how)
 
 
 async def registered(client: Client, *names: str) -> None:

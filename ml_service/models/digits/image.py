@@ -11,7 +11,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]  # comes with scikit-learn
+from scipy.ndimage import distance_transform_edt
 
 from shared.errors import InvalidInput
 
