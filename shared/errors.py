@@ -24,6 +24,12 @@ class DatabaseUnavailable(TorchrelayError):
     code = "database_unavailable"
 
 
+class DatabaseRefused(TorchrelayError):
+    """The database will not take this value, now or later: it breaks a type or a CHECK."""
+
+    code = "database_refused"
+
+
 class BrokerUnavailable(TorchrelayError):
     """The broker does not answer, or refuses for now."""
 

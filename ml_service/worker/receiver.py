@@ -42,6 +42,7 @@ class Receiver:
         self._provision = provision
         self._outstanding = 0  # messages asked for
         self._idle_since: float | None = None
+        self._busy_at = 0.0  # when there last was a message, a failure, or no room
         self._stopping = False
 
     @property
@@ -68,10 +69,10 @@ class Receiver:
             try:
                 await self._pull_once(wanted)
             except NotProvisioned:
-                self._idle_since = None
+                self._note_busy()
                 await self._provision(self.queue)
             except BrokerUnavailable as error:
-                self._idle_since = None
+                self._note_busy()
                 log.warning("cannot pull", queue=self.queue, error=str(error))
             else:
                 delay = RETRY_FIRST
@@ -84,17 +85,21 @@ class Receiver:
         self._outstanding += wanted
         try:
             received = await self._broker.pull(self.queue, wanted)
+            if received:
+                self._note_busy()
+                await self._deliver(self.queue, received)
         finally:
-            self._outstanding -= wanted
+            self._outstanding -= wanted  # not before they are delivered: until then nobody else counts them
             self._room_changed.set()
-        if received:
-            self._idle_since = None
-            await self._deliver(self.queue, received)
-        elif self._idle_since is None:
-            self._idle_since = begin
+        if not received and self._idle_since is None:
+            self._idle_since = max(begin, self._busy_at)  # another pull may have brought something since it began
+
+    def _note_busy(self) -> None:
+        self._idle_since = None
+        self._busy_at = time.monotonic()
 
     async def _wait_for_room(self) -> None:
         if self._room() <= 0:
-            self._idle_since = None
+            self._note_busy()
         self._room_changed.clear()
         await self._room_changed.wait()

@@ -25,6 +25,7 @@ from shared.database.settlement import Settlement
 from shared.errors import DatabaseUnavailable
 from shared.job import Progress
 from shared.states import ErrorCode
+from shared.tracing import job_spans
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,9 @@ class Runner:
             child = await keeper.child()
             await self._start(batch)
             if batch.attempts:
-                endings, computed = await self._compute(batch, child), True
+                traces = [(attempt.claimed.id, attempt.in_hand.message.traceparent) for attempt in batch.attempts]
+                with job_spans("run", traces):
+                    endings, computed = await self._compute(batch, child), True
                 if not child.alive:
                     keeper.replace(child)
         except ModelLoadFailed as error:

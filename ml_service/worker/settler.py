@@ -10,7 +10,7 @@ from ml_service.worker.desk import Desk
 from shared.database.entries import Ending
 from shared.database.pool import Database
 from shared.database.settlement import Settlement, settle, write_progress
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseRefused, DatabaseUnavailable
 from shared.job import Progress
 from shared.states import ErrorCode
 
@@ -35,12 +35,11 @@ class Settler:
             self._progress.pop(attempt, None)
         states = await self.persist([settlement for _, settlement in endings])
         for attempt, settlement in endings:
+            if settlement.code is not None:
+                log.warning("an attempt ended badly", **_log_context(settlement))
             if settlement.id not in states:
                 log.warning(
-                    "settlement refused: the job belongs to a newer attempt, or has ended",
-                    job_id=str(settlement.id),
-                    attempt=settlement.attempt,
-                    kind=settlement.kind,
+                    "settlement refused: the job belongs to a newer attempt, or has ended", **_log_context(settlement)
                 )
             self._held.discard(attempt)
         self._desk.done([attempt.in_hand for attempt, _ in endings])
@@ -51,10 +50,22 @@ class Settler:
         while True:
             try:
                 return await settle(self._db, settlements)
+            except DatabaseRefused as error:
+                return await self._persist_refused(settlements, error)
             except DatabaseUnavailable as error:
                 log.warning("not settled yet", jobs=len(settlements), error=str(error))
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST)
+
+    async def _persist_refused(self, settlements: Sequence[Settlement], error: DatabaseRefused) -> Collection[object]:
+        """A result that cannot be stored fails its own job, and only that: each is tried by itself."""
+        if len(settlements) > 1:
+            return [job_id for one in settlements for job_id in await self.persist([one])]
+        (one,) = settlements
+        log.error("a result cannot be stored", job_id=str(one.id), error=str(error))
+        text = "the database refused the model's result"
+        failed = Settlement(one.id, one.attempt, Ending.FAILED, code=ErrorCode.MODEL_ERROR, message=text)
+        return await settle(self._db, [failed])
 
     def note_progress(self, attempt: Attempt, progress: Progress) -> None:
         """The latest counts; written with the next tick."""
@@ -70,6 +81,16 @@ class Settler:
                 await write_progress(self._db, [(*attempt.key, how_far) for attempt, how_far in latest.items()])
             except DatabaseUnavailable as error:
                 log.info("progress not written", error=str(error))
+
+
+def _log_context(settlement: Settlement) -> dict[str, object]:
+    return {
+        "job_id": str(settlement.id),
+        "attempt": settlement.attempt,
+        "kind": settlement.kind.value,
+        "code": settlement.code,
+        "message": settlement.message,
+    }
 
 
 def ending(

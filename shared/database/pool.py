@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 
 from shared.database.statement import Statement
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseRefused, DatabaseUnavailable
 
 _Answer = TypeVar("_Answer")
 
@@ -48,6 +48,7 @@ _UNAVAILABLE = (
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidCatalogNameError,
 )
+_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.UntranslatableCharacterError)
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -63,7 +64,7 @@ class Transaction:
 
 
 class Database:
-    """A pool. Every method raises DatabaseUnavailable when the server does not answer in time, and no driver's error."""
+    """A pool. Raises DatabaseUnavailable where the server does not answer in time, and never a driver's error."""
 
     def __init__(self, pool: Any, url: str) -> None:
         self._pool = pool
@@ -157,10 +158,13 @@ class Database:
                     raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
                 log.info("repeating a statement", statement=name, error=_describe(error))
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
+            except _REFUSED as error:
+                raise DatabaseRefused(f"{name}: {_describe(error)}") from error
             except _UNAVAILABLE as error:
                 raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
         raise AssertionError("unreachable")
 
 
 def _describe(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """In one line: what follows it may hold a row's values, which are nobody's business in a log."""
+    return str(error).partition("\n")[0] or type(error).__name__

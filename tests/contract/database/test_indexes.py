@@ -33,7 +33,7 @@ FILL = """
            CASE WHEN state = 'running' THEN gen_random_uuid() END,
            CASE WHEN state = 'succeeded' THEN now() END
     FROM generate_series(1, 20000) AS n,
-         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 2000 THEN 'queued' ELSE 'succeeded' END AS state)
+         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 12000 THEN 'queued' ELSE 'succeeded' END AS state)
 """
 
 

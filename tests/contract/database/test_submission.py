@@ -1,10 +1,10 @@
 """insert_jobs: what is stored, and what is promised with it."""
 
-import asyncpg
 import pytest
 
 from shared.database.pool import Database
 from shared.database.submission import FAST_PATH_LEASE, insert_jobs
+from shared.errors import DatabaseRefused
 from shared.states import JobState, Task
 from tests.contract.database.stage import Stage, new_id, new_job
 
@@ -59,6 +59,6 @@ async def test_many_jobs_come_back_in_the_order_given(db: Database) -> None:
 
 async def test_all_are_stored_or_none(db: Database, stage: Stage) -> None:
     """One statement, one commit: whoever shares it with a job that cannot be stored is not answered 202."""
-    with pytest.raises(asyncpg.CheckViolationError):
+    with pytest.raises(DatabaseRefused):
         await insert_jobs(db, [new_job(), new_job(max_attempts=0)])
     assert await stage.rows() == []
