@@ -1,18 +1,22 @@
 """The API's life: what it does when clients, the database or its notifications go away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
+from api_service import listening, status_cache, waiting
 from api_service.runtime import Runtime
 from api_service.server import Server
 from api_service.settings import ApiSettings
 from deploy.local.postgres import Postgres
 from shared.database.migrate import upgrade
+from shared.database.pool import Database
 from tests.integration.api.conftest import Submit, models_known, serving
 from tests.integration.api.worker import HandWorker
 
@@ -30,7 +34,7 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def waiting(one: Server, clients: int) -> None:
+async def clients_wait(one: Server, clients: int) -> None:
     """Until this many clients wait."""
 
     async def all_wait() -> bool:
@@ -39,11 +43,24 @@ async def waiting(one: Server, clients: int) -> None:
     await until(all_wait)
 
 
+@asynccontextmanager
+async def asyncpg_connection(database_url: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+LISTENING = "FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+
+
+async def listens(connection: Any) -> bool:
+    return await connection.fetchval(f"SELECT pid {LISTENING}") is not None
+
+
 async def execute(database_url: str, statement: str) -> None:
     """Behind the API's back."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(statement)
-    await connection.close()
+    async with asyncpg_connection(database_url) as connection:
+        await connection.execute(statement)
 
 
 async def test_a_client_that_goes_away_waits_no_longer(one: Server, client: httpx.AsyncClient, submit: Submit) -> None:
@@ -51,12 +68,12 @@ async def test_a_client_that_goes_away_waits_no_longer(one: Server, client: http
     polling = asyncio.create_task(client.get(url, params={"wait": 60}))
     body = {"model": "anything", "input": 1}
     submitting = asyncio.create_task(client.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"}))
-    await waiting(one, 2)
+    await clients_wait(one, 2)
 
     polling.cancel()
     submitting.cancel()
 
-    await waiting(one, 0)
+    await clients_wait(one, 0)
 
 
 async def test_shutdown_answers_all_who_wait_at_once(one: Server, client: httpx.AsyncClient, submit: Submit) -> None:
@@ -64,7 +81,7 @@ async def test_shutdown_answers_all_who_wait_at_once(one: Server, client: httpx.
     tag = (await client.get(url)).headers["etag"]
     polling = [asyncio.create_task(client.get(url, params={"wait": 60})) for _ in range(20)]
     unchanged = asyncio.create_task(client.get(url, params={"wait": 60}, headers={"If-None-Match": tag}))
-    await waiting(one, 21)
+    await clients_wait(one, 21)
 
     one.should_exit = True
 
@@ -88,7 +105,7 @@ async def test_a_thousand_clients_may_wait(one: Server, submit: Submit, worker: 
         return answer
 
     answers = [asyncio.create_task(ask()) for _ in range(1000)]
-    await waiting(one, 1000)
+    await clients_wait(one, 1000)
     await worker.succeed(job["id"], await worker.begin(job["id"]), "1")
 
     async with asyncio.timeout(20):
@@ -109,24 +126,72 @@ async def test_a_change_that_nobody_was_told_of_is_seen_within_a_second(
             polled = (await client.get(url)).json()["state"]
 
 
-async def test_a_listening_connection_that_is_cut_is_made_anew(
-    client: httpx.AsyncClient, submit: Submit, worker: HandWorker, database_url: str
+async def test_what_a_client_has_seen_elsewhere_is_not_undone_here(
+    client: httpx.AsyncClient, submit: Submit, database_url: str
 ) -> None:
-    job = await submit()
-    listening = "FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
-    connection = await asyncpg.connect(database_url)
+    """The cache still holds the old row, and nobody has told this process of the new one."""
+    url = (await submit())["urls"]["self"]
+    await client.get(url)
+    await execute(database_url, "UPDATE jobs SET progress = '{\"fraction\": 0.5}', revision = 2")
+    named = await client.get(url, headers={"If-None-Match": 'W/"2"'})
+    await execute(database_url, "UPDATE jobs SET state = 'cancelled', finished_at = now(), revision = 3")
+    listed = (await client.get("/v1/jobs")).json()["jobs"][0]
+    after = (await client.get(url)).json()
 
-    async def is_there(*but: int) -> bool:
-        found = await connection.fetchval(f"SELECT pid {listening}")
-        return found is not None and found not in but
+    assert named.status_code == 304
+    assert listed["state"] == after["state"] == "cancelled"
 
-    await until(is_there)
-    before = await connection.fetchval(f"SELECT pg_terminate_backend(pid), pid {listening}", column=1)
-    await until(partial(is_there, before))
-    await connection.close()
+
+@pytest.fixture
+async def patient(
+    database_url: str, db: Database, settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Of an API that looks at nothing of its own accord: what it learns, it is told."""
+    monkeypatch.setattr(waiting, "INTERVAL", 3600.0)
+    monkeypatch.setattr(status_cache, "LIFETIME", 3600.0)
+    monkeypatch.setattr(listening, "CHECK_EVERY", 3600.0)
+    async with (
+        serving(database_url, settings) as one,
+        httpx.AsyncClient(base_url=one.url, timeout=20) as client,
+        asyncpg_connection(database_url) as connection,
+    ):
+        await until(lambda: listens(connection))
+        yield client
+
+
+async def test_a_notification_is_enough(patient: httpx.AsyncClient, worker: HandWorker) -> None:
+    posted = await patient.post("/v1/jobs", json={"model": "reverse", "input": {"text": "abc"}})
+    job = posted.json()
+    polling = asyncio.create_task(patient.get(job["urls"]["self"], params={"wait": 60}))
+    await patient.get(job["urls"]["self"])  # is in the cache now
     await worker.succeed(job["id"], await worker.begin(job["id"]), "1")
 
-    assert (await client.get(job["urls"]["self"], params={"wait": 5})).json()["state"] == "succeeded"
+    async def told() -> bool:
+        state: str = (await patient.get(job["urls"]["self"])).json()["state"]
+        return state == "succeeded"
+
+    async with asyncio.timeout(5):
+        assert (await polling).json()["state"] == "succeeded"
+        await until(told)
+
+
+async def test_a_listening_connection_that_is_cut_is_made_anew_and_all_is_read_anew(
+    patient: httpx.AsyncClient, database_url: str
+) -> None:
+    url = (await patient.post("/v1/jobs", json={"model": "anything", "input": 1})).json()["urls"]["self"]
+    polling = asyncio.create_task(patient.get(url, params={"wait": 60}))
+    await patient.get(url)
+    async with asyncpg_connection(database_url) as connection:
+        await connection.execute("UPDATE jobs SET state = 'cancelled', finished_at = now(), revision = 2")
+        assert await connection.fetchval(f"SELECT pg_terminate_backend(pid) {LISTENING}")
+
+    async def told() -> bool:
+        state: str = (await patient.get(url)).json()["state"]
+        return state == "cancelled"
+
+    async with asyncio.timeout(10):
+        assert (await polling).json()["state"] == "cancelled"
+        await until(told)
 
 
 async def test_a_database_that_goes_away_is_503_until_it_is_back(tmp_path: Path, settings: ApiSettings) -> None:

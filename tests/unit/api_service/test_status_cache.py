@@ -142,6 +142,21 @@ async def test_an_older_row_never_replaces_a_newer_one(world: World) -> None:
     assert await world.revision() == 2
 
 
+async def test_nor_does_one_whose_read_began_later(world: World) -> None:
+    world.gate.clear()
+    world.rows[ID] = job(revision=2)
+    early = asyncio.create_task(world.revision())
+    await asyncio.sleep(0)
+    world.now += 0.1
+    world.rows[ID] = job(revision=1)  # as if its statement had overtaken the other
+    late = asyncio.create_task(world.revision())
+    await asyncio.sleep(0)
+    world.gate.set()
+    assert (await early, await late) == (2, 1)
+
+    assert await world.revision() == 2
+
+
 async def test_another_owner_gets_nothing_from_here(world: World) -> None:
     await world.revision()
 

@@ -162,7 +162,8 @@ async def test_closing_answers_all_and_whoever_comes_later(world: World) -> None
     world.watcher.close()
 
     assert await asyncio.gather(*tasks) == list(world.rows.values())
-    assert await world.wait() == world.rows[ID]
+    async with asyncio.timeout(5):
+        assert await world.wait(seconds=3600) == world.rows[ID]
 
 
 async def test_a_database_that_is_away_for_a_look_loses_nobody(world: World) -> None:
