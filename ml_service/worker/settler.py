@@ -65,7 +65,7 @@ class Settler:
         log.error("a result cannot be stored", job_id=str(one.id), error=str(error))
         text = "the database refused the model's result"
         failed = Settlement(one.id, one.attempt, Ending.FAILED, code=ErrorCode.MODEL_ERROR, message=text)
-        return await settle(self._db, [failed])
+        return await self.persist([failed])
 
     def note_progress(self, attempt: Attempt, progress: Progress) -> None:
         """The latest counts; written with the next tick."""

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, func, insert, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.catalogue import ServedModel
 from shared.database.entries import HELD_JOBS, interval_seconds
@@ -41,7 +41,8 @@ _LEASE_UNTIL = clock() + interval_seconds("lease")
 
 _REGISTER = Statement(
     "register_worker",
-    insert(workers).values(
+    insert(workers)
+    .values(
         id=WORKER,
         name=bindparam("name", type_=Text),
         device=bindparam("device", type_=Text),
@@ -50,7 +51,8 @@ _REGISTER = Statement(
         heartbeat_at=func.now(),
         lease_until=_LEASE_UNTIL,
         **_REPORT,
-    ),
+    )
+    .on_conflict_do_nothing(),  # repeated because the first answer was lost
 )
 
 
