@@ -24,7 +24,7 @@ def main() -> None:
 def _described(error: ValidationError) -> list[str]:
     """Which variable, and what is wrong with it."""
     return [
-        f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" if one["loc"] else one["msg"]
+        ": ".join([*(str(part).upper() for part in one["loc"]), one["msg"].removeprefix("Value error, ")])
         for one in error.errors()
     ]
 
