@@ -135,7 +135,11 @@ class Runner:
 
         items = [BatchItem(attempt.claimed.input.encode()) for attempt in attempts]
         running = asyncio.create_task(child.run(items, on_progress), name="batch")
-        verdict = await self._watch(batch, child, running)
+        try:
+            verdict = await self._watch(batch, child, running)
+        except asyncio.CancelledError:
+            running.cancel()  # the worker hurries: nobody will hear of this batch
+            raise
         try:
             outcomes = await running
             why = "it gave no outcome"
@@ -172,6 +176,8 @@ class Runner:
                     await child.kill()
                     return Ending.HANDED_BACK
                 told |= self._tell_cancelled(batch, child)
+                if not told:
+                    continue  # asked for one that was found cancelled at the start: it is not in this batch any more
                 grace = self._cancel_grace if len(told) == len(batch.attempts) else self._batch_grace
                 if loop.time() + grace < deadline:
                     deadline, verdict = loop.time() + grace, Ending.STOPPED

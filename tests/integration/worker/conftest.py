@@ -1,5 +1,6 @@
 """The worker's parts on a real database that can be made to fail, with a broker in the test's hands."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,10 +8,12 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import Postgres
+from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from shared.database.pool import Database
 from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker
 from tests.integration.worker.bench import Bench
+from tests.unit.ml_service.child.conftest import animal
 from tests.unsteady_database import UnsteadyDatabase
 
 
@@ -60,3 +63,15 @@ async def bench(db: UnsteadyDatabase, stage: Stage, broker: HandBroker) -> Async
     await bench.incarnation.register()
     yield bench
     await bench.runner.finish_settling()
+
+
+@pytest.fixture(scope="session")
+async def actor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ChildKeeper]:
+    """A real process that does as each input tells it; another one takes its place when it has died."""
+    settings = ChildSettings(tmp_path_factory.mktemp("repository"), "cpu", threads=0)
+    keeper = await ChildKeeper.spawn(animal("actor", "Actor"), settings, lambda: None)
+    keeping = asyncio.create_task(keeper.run())
+    yield keeper
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    await keeper.stop(0.0)
