@@ -15,6 +15,7 @@ from shared.broker.pubsub import Pubsub
 from shared.database.pool import Database
 from shared.errors import TorchrelayError
 from shared.logs import configure_logs
+from shared.settings import read_settings
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ml_service", description=__doc__)
     parser.add_argument("command", choices=["run", "register"])
     arguments = parser.parse_args()
-    settings = WorkerSettings()
-    configure_logs(settings)
     try:
+        settings = read_settings(WorkerSettings)
+        configure_logs(settings)
         return uvloop.run(_run(arguments.command, settings))
     except TorchrelayError as error:
         print(f"error: {error}", file=sys.stderr)

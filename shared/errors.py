@@ -18,6 +18,12 @@ class Fault:
     message: str
 
 
+class InvalidSettings(TorchrelayError):
+    """A setting's value does not fit. The text names each variable and what is wrong with it."""
+
+    code = "invalid_settings"
+
+
 class DatabaseUnavailable(TorchrelayError):
     """The database does not answer. What was asked may or may not have happened: repeat it, it is guarded."""
 

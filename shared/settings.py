@@ -1,15 +1,35 @@
 """Settings that both services have, each read from the environment variable of its name. Only composition roots read them."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import InvalidSettings
 
 
 class Settings(BaseSettings):
     """Base: an empty variable counts as unset; a value that does not fit stops the process with its name."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+
+_Kind = TypeVar("_Kind", bound=Settings)
+
+
+def read_settings(kind: type[_Kind]) -> _Kind:
+    """From the environment and `.env`. Raises InvalidSettings."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise InvalidSettings("\n".join(_described(error))) from None
+
+
+def _described(error: ValidationError) -> list[str]:
+    return [
+        ": ".join([*(str(part).upper() for part in one["loc"]), one["msg"].removeprefix("Value error, ")])
+        for one in error.errors()
+    ]
 
 
 class LogSettings(Settings):

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from deploy.local.errors import CannotStart
 from deploy.local.supervisor import NAME
 from deploy.local.system import LocalSystem
-from shared.settings import Settings
+from shared.errors import InvalidSettings
+from shared.settings import Settings, read_settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,18 +30,11 @@ class LauncherSettings(Settings):
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
-        asyncio.run(run(_system(given, LauncherSettings())))
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        return _refused(f"the setting {str(wrong['loc'][0]).upper()} does not fit: {wrong['msg']}")
-    except (CannotStart, OSError) as error:
-        return _refused(str(error))
+        asyncio.run(run(_system(given, read_settings(LauncherSettings))))
+    except (CannotStart, InvalidSettings, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
-
-
-def _refused(reason: str) -> int:
-    sys.stderr.write(f"error: {reason}\n")
-    return 1
 
 
 def _system(given: argparse.Namespace, settings: LauncherSettings) -> LocalSystem:

@@ -79,7 +79,15 @@ class Worker:
 
     async def run(self) -> int:
         """-> the process's exit code: 0 after `stop`, 1 if a part has failed."""
-        await self._start_models()
+        stopped = asyncio.create_task(self._stop.wait())
+        starting = asyncio.create_task(self._start_models())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            await asyncio.gather(*(keeper.stop(0.0) for keeper in self._keepers))
+            return 0
+        starting.result()
         await self._incarnation.register()
         background = [
             asyncio.create_task(part, name=name)
@@ -95,7 +103,6 @@ class Worker:
         pulling = [
             asyncio.create_task(receiver.run(), name=f"receive {queue}") for queue, receiver in self._receivers.items()
         ]
-        stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait({stopped, *background, *pulling}, return_when=asyncio.FIRST_COMPLETED)
         failed = [task for task in (*background, *pulling) if task.done()]
         for task in failed:

@@ -6,7 +6,7 @@ import sys
 from shared.database.migrate import downgrade, upgrade
 from shared.errors import TorchrelayError
 from shared.logs import configure_logs
-from shared.settings import DatabaseSettings, LogSettings
+from shared.settings import DatabaseSettings, LogSettings, read_settings
 
 
 def main() -> int:
@@ -17,10 +17,10 @@ def main() -> int:
     down = commands.add_parser("downgrade", help="undo the steps after REVISION (base: all), and lose what they hold")
     down.add_argument("revision")
     arguments = parser.parse_args()
-    configure_logs(LogSettings())
-    settings = DatabaseSettings()
     run = upgrade if arguments.command == "upgrade" else downgrade
     try:
+        configure_logs(read_settings(LogSettings))
+        settings = read_settings(DatabaseSettings)
         run(settings.database_url, arguments.revision, patience=settings.database_patience)
     except TorchrelayError as error:
         print(f"error: {error}", file=sys.stderr)
