@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from api_service.broker_health import BrokerHealth
+from api_service.resting import RestingQueues
 from shared.broker.protocol import Broker
 from shared.database.outbox import Unpublished, lease_unpublished, release_unpublished, stamp_published
 from shared.database.pool import Database
@@ -24,7 +25,6 @@ PER_CALL = 100  # messages a publish call: 96,000 a second that way, a few thous
 REMEMBERED = 10_000  # jobs that wait in memory; beyond that the sweep finds them in the table
 CONCURRENT = 4  # calls under way: one is published while another is stamped
 SWEEP_EVERY = 1.0  # seconds; a partial index makes an empty sweep cheap
-RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries while the broker does not answer, doubling
 
 
 class Relay:
@@ -37,6 +37,7 @@ class Relay:
         self._broker = broker
         self._health = health
         self._provision = provision
+        self._resting = RestingQueues()
         self._fresh: deque[Unpublished] = deque()
         self._fresh_waiting = asyncio.Event()
         self._sweep_now = asyncio.Event()
@@ -68,18 +69,13 @@ class Relay:
             await self._publish(batch)  # what fails is found by the sweep, once its lease is over
 
     async def _sweep(self) -> None:
-        delay = RETRY_FIRST
         while True:
             try:
-                batch = await lease_unpublished(self._db, PER_CALL)
+                batch = await lease_unpublished(self._db, PER_CALL, self._resting.now())
             except DatabaseUnavailable as error:
                 log.warning("nothing can be published", error=str(error))
                 batch = []
-            if batch and not await self._publish(batch):
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, RETRY_MOST)
-                continue
-            delay = RETRY_FIRST
+            await self._publish(batch)
             if len(batch) < PER_CALL:
                 await self._pause()
 
@@ -91,25 +87,26 @@ class Relay:
             pass
         self._sweep_now.clear()
 
-    async def _publish(self, entries: Sequence[Unpublished]) -> bool:
-        """-> whether all were published. Those that were are stamped, the others let go."""
+    async def _publish(self, entries: Sequence[Unpublished]) -> None:
+        """What was published is stamped, the rest let go."""
         by_queue: dict[str, list[Unpublished]] = defaultdict(list)
         for entry in entries:
             by_queue[entry.queue].append(entry)
-        sent = [await self._publish_to(queue, queued) for queue, queued in by_queue.items()]
-        return all(sent)
+        for queue, queued in by_queue.items():
+            await self._publish_to(queue, queued)
 
-    async def _publish_to(self, queue: str, entries: Sequence[Unpublished]) -> bool:
+    async def _publish_to(self, queue: str, entries: Sequence[Unpublished]) -> None:
         keys = [(entry.id, entry.publish_no) for entry in entries]
         published = await self._call_broker(queue, entries)
         try:
             if published:
+                self._resting.answered(queue)
                 await stamp_published(self._db, keys)
             else:
+                self._resting.failed(queue)
                 await release_unpublished(self._db, keys)
         except DatabaseUnavailable as error:
             log.warning("published, not stamped: they are sent again" if published else "lease kept", error=str(error))
-        return published
 
     async def _call_broker(self, queue: str, entries: Sequence[Unpublished]) -> bool:
         messages = [

@@ -5,12 +5,25 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import ColumnElement, Float, Integer, Text, bindparam, func, literal_column, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Integer,
+    Text,
+    all_,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from shared.database.entries import forget_publication, is_state
 from shared.database.fence import locked, locked_entries
 from shared.database.pool import Database
-from shared.database.statement import Statement, clock, seconds
+from shared.database.statement import Statement, clock, each, seconds
 from shared.database.tables import jobs
 from shared.states import JobState
 
@@ -38,6 +51,7 @@ def _lease() -> Statement:
             jobs.c.published_at.is_(None),
             jobs.c.available_at <= func.now(),
             or_(jobs.c.publish_leased_until.is_(None), jobs.c.publish_leased_until < func.now()),
+            jobs.c.queue != all_(each("resting", Text)),
         )
         .order_by(jobs.c.available_at)
         .limit(bindparam("limit", type_=Integer))
@@ -76,9 +90,12 @@ _FORGET_QUEUE = _forget_queue()
 Entry = tuple[UUID, int]
 
 
-async def lease_unpublished(db: Database, limit: int) -> list[Unpublished]:
-    """Takes at most `limit` due, unpublished rows for PUBLISH_LEASE seconds; a job whose fast path is still young is left to it."""
-    return [Unpublished(*row) for row in await db.fetch(_LEASE, limit=limit)]
+async def lease_unpublished(db: Database, limit: int, resting: Collection[str] = ()) -> list[Unpublished]:
+    """Takes at most `limit` due, unpublished rows for PUBLISH_LEASE seconds; a job whose fast path is still young is left to it.
+
+    resting: queues whose jobs are left alone for now.
+    """
+    return [Unpublished(*row) for row in await db.fetch(_LEASE, limit=limit, resting=list(resting))]
 
 
 async def stamp_published(db: Database, entries: Collection[Entry]) -> int:
