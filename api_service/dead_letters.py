@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
-import uuid_utils.compat
 
 from api_service.broker_health import BrokerHealth
 from shared.broker.protocol import Broker, Received
@@ -69,10 +69,14 @@ class DeadLetters:
             except UnreadableMessage as error:
                 reason = item.attributes.get("reason") or str(error)
                 log.warning("a dead letter that cannot be read is kept", queue=queue, reason=reason)
-                letter = uuid_utils.compat.uuid7()
-                await keep_dead_letter(self._db, letter, queue, item.data, item.attributes, reason)
+                await keep_dead_letter(self._db, _letter_id(queue, item), queue, item.data, item.attributes, reason)
             else:
                 readable.append((message.job_id, message.publish_no))
         if readable:
             count = await forget_dead_letters(self._db, readable)
             log.warning("messages given up by the broker", queue=queue, count=len(readable), published_anew=count)
+
+
+def _letter_id(queue: str, item: Received) -> UUID:
+    """The same at each delivery, so that it is kept once. With its data: an emulator gives the same numbers in each life."""
+    return uuid5(NAMESPACE_OID, f"{queue} {item.message_id} {item.data!r}")

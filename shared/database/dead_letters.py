@@ -13,20 +13,23 @@ from shared.database.tables import dead_letters
 
 _KEEP = Statement(
     "keep_dead_letter",
-    insert(dead_letters).values(
+    insert(dead_letters)
+    .values(
         id=bindparam("id", type_=Uuid),
         queue=bindparam("queue", type_=Text),
         data=bindparam("data", type_=LargeBinary),
         attributes=bindparam("attributes", type_=JSONB),
         reason=bindparam("reason", type_=Text),
         received_at=func.now(),
-    ),
+    )
+    .on_conflict_do_nothing(),
 )
 
 
 async def keep_dead_letter(
     db: Database, letter: UUID, queue: str, data: bytes, attributes: Mapping[str, str], reason: str
 ) -> None:
+    """letter: the same id at each delivery; it is kept once."""
     await db.fetch(
         _KEEP,
         id=letter,
