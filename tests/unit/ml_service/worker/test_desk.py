@@ -122,6 +122,7 @@ async def test_acks_that_fall_together_go_in_one_call(desk: Desk, broker: HandBr
     async with going_on(desk.run_acking):
         for job in jobs:
             desk.done([job])
+            await asyncio.sleep(0)
         await broker.until(lambda: len(broker.acked) == 3)
         assert broker.calls["acknowledge"] == 1
 
