@@ -19,9 +19,10 @@ help: ## list the targets
 run: $(INSTALLED) ## start everything on this machine; ARGS="--fresh" starts over, ARGS="--help" tells more
 	@exec $(BIN)/python -m deploy.local $(ARGS)
 
+# Three at once: most of the time of the slow ones is spent waiting, for leases to run out and processes to start.
 .PHONY: test
 test: $(INSTALLED) ## run the tests; ARGS="tests/unit -k relay" runs some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## everything that must hold besides the tests: lint, format, types, imports, generated files

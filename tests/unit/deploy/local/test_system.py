@@ -141,7 +141,7 @@ def test_ctrl_c_while_it_starts_stops_it(tmp_path: Path, environment: dict[str, 
 @pytest.mark.parametrize(
     ("arguments", "settings", "reason"),
     [
-        ((), {"API_PORT": "x"}, "the setting API_PORT does not fit: "),
+        ((), {"API_PORT": "x"}, "API_PORT: "),
         (("--data", "/proc/nowhere"), {}, "The data folder /proc/nowhere cannot be used: "),
         ((), {"PATH": ""}, "There is no broker: the Google Cloud SDK is not installed"),
         ((), {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}, "Nothing answers at PUBSUB_EMULATOR_HOST=127.0.0.1:1"),
