@@ -37,6 +37,7 @@ class Lane:
         self._claimed: asyncio.Queue[Batch] = asyncio.Queue()
         self._running: Batch | None = None
         self._unstarted = 0  # jobs being claimed, or claimed and waiting for the child
+        self._closed = False
         self._woken = asyncio.Event()
         self._free = asyncio.Event()  # no batch is with the child
         self._free.set()
@@ -71,6 +72,10 @@ class Lane:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._claim_batches(), name=f"{self.description.name}: claim")
             tasks.create_task(self._run_batches(), name=f"{self.description.name}: run")
+
+    def close(self) -> None:
+        """The worker drains: claim nothing more."""
+        self._closed = True
 
     def take_unclaimed(self) -> list[InHand]:
         """What waits here and was not claimed: to be put back, or left to the broker."""
@@ -133,6 +138,8 @@ class Lane:
                 pass
 
     def _wants_more(self, *, idle: bool) -> bool:
+        if self._closed:
+            return False
         return idle or self._unstarted < self._batching.max_size * batches_ahead(self._seconds.estimate)
 
     async def _run_batches(self) -> None:

@@ -80,15 +80,14 @@ class Worker:
     async def run(self) -> int:
         """-> the process's exit code: 0 after `stop`, 1 if a part has failed."""
         stopped = asyncio.create_task(self._stop.wait())
-        starting = asyncio.create_task(self._start_models())
+        starting = asyncio.create_task(self._begin())
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
+        if not starting.done():  # models can take minutes to import, and the database may be away for hours
             starting.cancel()
             await asyncio.wait({starting})
             await asyncio.gather(*(keeper.stop(0.0) for keeper in self._keepers))
             return 0
         starting.result()
-        await self._incarnation.register()
         background = [
             asyncio.create_task(part, name=name)
             for name, part in {
@@ -110,6 +109,10 @@ class Worker:
         stopped.cancel()
         await self._drain(background, pulling)
         return 1 if failed else 0
+
+    async def _begin(self) -> None:
+        await self._start_models()
+        await self._incarnation.register()
 
     async def _start_models(self) -> None:
         wanted = {name.strip() for name in self._settings.models.split(",") if name.strip()}
@@ -264,6 +267,7 @@ class Worker:
             receiver.stop()
         unstarted = []
         for lane in self._lanes.values():
+            lane.close()
             self._desk.drop(lane.take_unclaimed())
             unstarted += lane.take_unstarted()
         self._aside(self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in unstarted]))
@@ -274,9 +278,10 @@ class Worker:
         await self._within(asyncio.gather(*(lane.free() for lane in self._lanes.values())), LAST_WORDS)
         self._end(background, "lane")
         await asyncio.gather(*(keeper.stop(1.0) for keeper in self._keepers))
-        await self._within(asyncio.gather(self._runner.finish_settling(), *self._side_tasks), LAST_WORDS)
+        # However great the hurry: what is not written here counts as lost, and a lone attempt is charged for that.
+        await self._within(asyncio.gather(self._runner.finish_settling(), *self._side_tasks), LAST_WORDS, hurried=False)
         left = [ending(attempt, Ending.HANDED_BACK) for attempt in self._held]
-        await self._within(asyncio.ensure_future(self._settler.settle(left)), LAST_WORDS)
+        await self._within(asyncio.ensure_future(self._settler.settle(left)), LAST_WORDS, hurried=False)
         await self._within(
             asyncio.gather(*pulling, return_exceptions=True), self._settings.pubsub_pull_seconds + PULLS_END
         )
@@ -291,10 +296,11 @@ class Worker:
             if task.get_name().startswith(name):
                 task.cancel()
 
-    async def _within(self, work: "asyncio.Future[Any]", seconds: float) -> None:
-        """Waits for it, for so long at most, and no longer once somebody hurries."""
+    async def _within(self, work: "asyncio.Future[Any]", seconds: float, *, hurried: bool = True) -> None:
+        """Waits for it, for so long at most, and, unless told otherwise, no longer once somebody hurries."""
         hurry = asyncio.create_task(self._hurry.wait())
-        await asyncio.wait({work, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        waited = {work, hurry} if hurried else {work}
+        await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         if not work.done():
             work.cancel()
