@@ -47,7 +47,7 @@ def consumer(db: UnsteadyDatabase, broker: HandBroker, health: BrokerHealth) -> 
 
 
 async def kept(stage: Stage) -> list[Any]:
-    rows: list[Any] = await stage.connection.fetch("SELECT * FROM dead_letters ORDER BY id")
+    rows: list[Any] = await stage.connection.fetch("SELECT * FROM dead_letters ORDER BY received_at")
     return rows
 
 
