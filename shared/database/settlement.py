@@ -64,7 +64,7 @@ async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, 
     for begin in range(0, len(settlements), IDS_PER_NOTIFICATION):
         part = settlements[begin : begin + IDS_PER_NOTIFICATION]
         columns = {name: [getattr(item, name) for item in part] for name in Settlement.__slots__}
-        columns["message"] = [item.message and storable(item.message) for item in part]
+        columns |= {"code": [_code(item) for item in part], "message": [storable(item.message or "") for item in part]}
         states |= {row["id"]: JobState(row["state"]) for row in await db.fetch(_SETTLE, **columns)}
     return states
 
@@ -78,3 +78,9 @@ async def write_progress(db: Database, progress: Collection[tuple[UUID, int, Pro
         progress=[storable_json(asdict(how_far)) for _, _, how_far in progress],
     )
     return {row["id"] for row in rows}
+
+
+def _code(settlement: Settlement) -> ErrorCode:
+    """A bad end always has one: without it the job could not be read back."""
+    lost = settlement.kind in {Ending.LOST, Ending.LOST_UNSTARTED}
+    return settlement.code or (ErrorCode.WORKER_LOST if lost else ErrorCode.MODEL_ERROR)

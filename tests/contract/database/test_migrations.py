@@ -91,8 +91,9 @@ def test_upgrading_what_is_up_to_date_changes_nothing(empty_url: str, empty: Con
 
 def test_two_upgrades_at_once_do_not_trip_over_each_other(empty_url: str, empty: Connection) -> None:
     """The second waits for the first, and finds nothing left to do."""
+    impatient = empty_url + "&options=-c%20statement_timeout%3D20s"
     with ThreadPoolExecutor() as threads:
-        for done in [threads.submit(upgrade, empty_url) for _ in range(3)]:
+        for done in [threads.submit(upgrade, impatient) for _ in range(3)]:
             done.result()
     assert "jobs" in tables(empty)
 

@@ -1,7 +1,10 @@
 """The reconciler's statements: one tick at a time, the dead and what they held, the late, the forgotten."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,6 +21,7 @@ from shared.database.reconciliation import (
     expire,
     forget_workers,
     republish,
+    requeue_orphans,
     try_lock,
 )
 from shared.database.settlement import Settlement, settle
@@ -38,6 +42,36 @@ async def tick_republish(db: Database) -> list[UUID]:
 async def tick_declare_dead(db: Database) -> list[UUID]:
     async with db.transaction() as tx:
         return await declare_dead(tx)
+
+
+PARTS: dict[str, tuple[str, Callable[[Transaction], Awaitable[Any]]]] = {
+    "requeue_orphans": ("state = 'running', worker = gen_random_uuid(), attempt = 1", requeue_orphans),
+    "expire": ("queue_deadline = now() - interval '1 s'", expire),
+    "republish": ("published_at = now() - interval '1 hour'", republish),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_row_that_changed_while_a_tick_waited_for_it_is_left_alone(
+    part: str, db: Database, stage: Stage, worker: UUID
+) -> None:
+    """Rules 1 and 4: what it found without a lock may have ended, or been claimed, when it has the lock."""
+    state, run = PARTS[part]
+    job_id = await stage.queued()
+    await stage.change(job_id, state)
+    await report(db, worker, idle=True)
+
+    async def tick() -> Any:
+        async with db.transaction() as tx:
+            return await run(tx)
+
+    async with stage.holding():
+        await stage.change(job_id, "state = 'succeeded', worker = NULL, finished_at = now(), result = '1'")
+        waiting = asyncio.create_task(tick())
+        await stage.until_waiting()
+        before = await stage.row(job_id)
+    assert not await waiting
+    assert await stage.row(job_id) == before
 
 
 # --- rule 12: one tick at a time

@@ -330,3 +330,23 @@ async def test_the_history_keeps_what_the_row_said_when_the_attempt_ended(
     (entry,) = json.loads((await stage.row(held[0]))["history"])
     assert (entry["attempt"], entry["worker"], entry["started_at"]) == (1, str(worker), None)
     assert (entry["code"], entry["message"]) == ("model_error", "it broke")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (Ending.FAILED, ErrorCode.MODEL_ERROR),
+        (Ending.RETRYABLE, ErrorCode.MODEL_ERROR),
+        (Ending.LOST, ErrorCode.WORKER_LOST),
+        (Ending.LOST_UNSTARTED, ErrorCode.WORKER_LOST),
+    ],
+)
+async def test_a_bad_end_without_words_can_still_be_read(
+    kind: Ending, code: ErrorCode, db: Database, stage: Stage, worker: UUID
+) -> None:
+    held = await stage.running(worker, max_attempts=1)
+    await stage.change(held[0], f"alone = true, free_losses = {FREE_LOSSES}")
+    await settle(db, [Settlement(*held, kind)])
+    job = await the_job(db, held[0])
+    assert job.error is not None
+    assert (job.error.code, job.error.message) == (code, "")

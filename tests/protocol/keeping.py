@@ -1,0 +1,92 @@
+"""The reconciler, users and time, on the table; and the fair steps that end every job."""
+
+from collections.abc import Sequence
+
+from shared.database.entries import Ending
+from shared.database.moves import cancel_job, retry_job
+from shared.database.reconciliation import declare_dead, expire, requeue_orphans
+from tests.contract.database.stage import OWNER
+from tests.protocol import values as v
+from tests.protocol.table import MODELS, Incarnation, Known
+from tests.protocol.working import Working
+
+SOMEBODY_ELSE = "somebody else"
+
+
+class Keeping(Working):
+    def tick(self, *, contact: bool) -> None:
+        """Rules 6 and 7. contact: in touch with the database for long enough to declare anybody dead."""
+        if contact:
+            over = [worker for worker in self.workers if worker.row == "over"]
+            assert sorted(self.real.tick(declare_dead)) == sorted(worker.id for worker in over)
+            for worker in over:
+                worker.row = "dead"
+        alive = {lease.incarnation for lease in self.leases()}
+        orphans = [job for job in self.where(*v.HELD) if job.row.worker not in alive]
+        assert sorted(self.real.tick(requeue_orphans)) == sorted(job.id for job in orphans)
+        for job in orphans:
+            job.becomes(self.rules.lose(job.row))
+
+    def deadline_passes(self, job: Known) -> None:
+        self.real.execute(f"UPDATE jobs SET queue_deadline = now() - interval '1 s' WHERE id = '{job.id}'")
+        job.becomes(job.row._replace(late=True, waited=True))
+
+    def expire(self) -> None:
+        late = [job for job in self.waiting() if job.row.late]
+        assert sorted(self.real.tick(expire)) == sorted(job.id for job in late)
+        for job in late:
+            job.becomes(job.row._replace(state=v.EXPIRED))
+
+    def cancel(self, job: Known) -> None:
+        assert self.real(cancel_job(self.real.db, SOMEBODY_ELSE, job.id)) is None
+        answer = self.real(cancel_job(self.real.db, OWNER, job.id))
+        after = {v.QUEUED: v.CANCELLED, v.RUNNING: v.CANCELLING}.get(job.row.state, job.row.state)
+        job.becomes(job.row._replace(state=after))
+        assert answer is not None
+        assert answer.state == after
+
+    def retry(self, job: Known) -> None:
+        assert self.real(retry_job(self.real.db, SOMEBODY_ELSE, job.id)) is None
+        answer = self.real(retry_job(self.real.db, OWNER, job.id))
+        again = job.row.state in {v.FAILED, v.CANCELLED, v.EXPIRED}
+        if again:
+            job.becomes(self.rules.retry(job.row), retried=True)
+        assert answer is not None
+        assert (answer[0].state, answer[1]) == (job.row.state, again)
+
+    # --- liveness
+
+    def end_everything(self) -> None:
+        """Whatever has happened: with nothing but fair steps every job ends."""
+        for turn in range(20):
+            if all(job.row.state in v.FINISHED for job in self.jobs):
+                return
+            self._fair_round(MODELS if turn % 2 else MODELS[::-1])
+            self.compare()
+        raise AssertionError(f"never ends: {[job for job in self.jobs if job.row.state not in v.FINISHED]}")
+
+    def _fair_round(self, models: Sequence[str]) -> None:
+        """The dead are found, what waits is published, delivered and run. models: whose worker gets its messages first."""
+        for worker in self.workers:
+            if not worker.up and worker.row == "alive":
+                self.lease_runs_out(worker)
+        for worker in [one for one in self.workers if one.up]:
+            self._work(worker)
+        self.tick(contact=True)
+        self.publish_all()
+        for model in models:
+            worker = next((one for one in self.serving() if one.model == model), None) or self.worker_starts(model)
+            self.take(worker, self.bag)
+            self._work(worker)
+        in_the_bag = {message.job for message in self.bag}
+        if any(job.row.published and self.number(job.id) not in in_the_bag for job in self.waiting()):
+            self.republish(self.serving()[0])
+
+    def _work(self, worker: Incarnation) -> None:
+        """Runs what it holds, stops what was cancelled."""
+        mine = self.heartbeat(worker)
+        if mine:
+            self.start(worker, mine)
+        stopped = {one for one in mine if self.jobs[one[0]].row.state == v.CANCELLING}
+        self.settle([(one, Ending.STOPPED if one in stopped else Ending.SUCCEEDED) for one in mine])
+        self.forget(mine)
