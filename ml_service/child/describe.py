@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from ml_service.child.faults import invalid_input
 from ml_service.model import Batching, Defaults, Model
+from shared.broker.names import InvalidQueueName, Names
 from shared.catalogue import ModelDescription
 from shared.errors import InvalidModel
 from shared.states import Task
@@ -46,6 +47,10 @@ def _check_texts(model_class: type[Model]) -> None:
     _check_name(model_class, "name", getattr(model_class, "name", None))
     if model_class.queue is not None:
         _check_name(model_class, "queue", model_class.queue)
+    try:
+        Names(project="").of(model_class.queue or model_class.name)
+    except InvalidQueueName as error:
+        raise _wrong(model_class, f"{error} Give it another `queue`") from error
     if not isinstance(model_class.description, str):
         raise _wrong(model_class, "description must be a text")
 

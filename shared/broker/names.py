@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from shared.errors import TorchrelayError
+from shared.errors import BrokerUnavailable
 
 # https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]*", re.ASCII)
@@ -12,8 +12,11 @@ _SHORTEST, _LONGEST = 3, 255
 _DEAD = "-dead"
 
 
-class InvalidQueueName(TorchrelayError, ValueError):
-    """Pub/Sub would refuse a topic of this name, or take it for another queue's. The text says what is allowed."""
+class InvalidQueueName(BrokerUnavailable, ValueError):
+    """Pub/Sub would refuse a topic of this name, or take it for another queue's. The text says what is allowed.
+
+    To whoever serves several queues, it is one that cannot be reached: the others go on.
+    """
 
     code: ClassVar[str] = "invalid_queue_name"
 

@@ -10,6 +10,7 @@ from api_service import relay as relay_module
 from api_service import resting
 from api_service.broker_health import BrokerHealth
 from api_service.relay import PER_CALL, REMEMBERED, Relay
+from shared.broker.names import InvalidQueueName
 from shared.database.outbox import lease_unpublished
 from shared.database.submission import insert_jobs
 from shared.errors import BrokerUnavailable, NotProvisioned
@@ -231,7 +232,10 @@ async def test_a_queue_that_is_gone_is_made_and_its_jobs_are_published(office: O
     assert office.broker.provisioned == ["echo"]
 
 
-async def test_one_queue_that_cannot_be_published_to_does_not_hold_up_the_others(office: Office) -> None:
+@pytest.mark.parametrize("fault", [NotProvisioned("no topic"), InvalidQueueName("no name for a topic")])
+async def test_one_queue_that_cannot_be_published_to_does_not_hold_up_the_others(
+    office: Office, fault: Exception
+) -> None:
     """Its jobs are the oldest, and more than a sweep takes at once."""
     office.relay = Relay(office.db, office.broker, office.health, Provisioner(office.broker, office.db, allowed=False))
     await office.commit(2 * PER_CALL, queue="missing")
@@ -243,7 +247,7 @@ async def test_one_queue_that_cannot_be_published_to_does_not_hold_up_the_others
     async def publish_to_known(queue: str, messages: Sequence[Message]) -> None:
         if queue == "missing":
             office.broker._called("refused")
-            raise NotProvisioned("no topic")
+            raise fault
         await publish(queue, messages)
 
     office.broker.publish = publish_to_known  # type: ignore[method-assign]  # as a broker without that queue does

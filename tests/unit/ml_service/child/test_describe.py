@@ -53,6 +53,8 @@ def test_the_output_schema_is_of_what_is_written_not_of_what_is_read() -> None:
     ("attributes", "text"),
     [
         ({"name": "ab"}, "name is 'ab'"),
+        ({"name": "google-bert"}, "must not start with 'goog'. Give it another `queue`"),
+        ({"queue": "the-dead"}, "must not end with '-dead', which marks a dead-letter topic"),
         ({"name": "Double"}, "name is 'Double'"),
         ({"name": "2-double"}, "name is '2-double'"),
         ({"name": "a" * 61}, "3 to 60"),
