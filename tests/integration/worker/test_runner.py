@@ -412,6 +412,8 @@ async def test_who_waits_for_its_model_to_load_does_not_hold_up_the_others(bench
     loading.loaded.clear()
     lone, other = await bench.batch(['"lone"'], alone=True), await bench.batch(['"other"'])
     waiting = asyncio.create_task(run(bench, lone, loading))
+    for _ in range(30):
+        await asyncio.sleep(0)
     assert await run(bench, other, other_keeper)
     loading.loaded.set()
     assert await waiting
