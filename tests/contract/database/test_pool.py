@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Integer, bindparam, func, select, update
+from sqlalchemy import Integer, bindparam, func, select, text, update
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -121,6 +121,14 @@ async def test_a_statement_that_takes_too_long_is_given_up(monkeypatch: pytest.M
     with pytest.raises(DatabaseUnavailable, match=r"^sleep: canceling statement due to statement timeout$"):
         await database.fetch(SLEEP)
     assert (await database.fetch(ANSWER, number=7))[0]["number"] == 7
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "53300", "57P01", "57P03", "58030"])
+async def test_what_a_person_has_to_mend_is_waited_for(db: Database, code: str) -> None:
+    """A full disk is no reason for a worker to drop its results, nor to end."""
+    broken = Statement("broken", text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$"))
+    with pytest.raises(DatabaseUnavailable):
+        await db.fetch(broken)
 
 
 async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch, open_pool: Any) -> None:
