@@ -90,14 +90,14 @@ async def test_an_idle_child_gets_what_there_is_at_once(line: Line) -> None:
     await line.deliver('"first"', '"second"')
     await line.settled()
     assert line.keeper.hand_child.sent == [['"first"', '"second"']]
-    assert await still(line.quiet)
+    await until_quiet(line)
 
 
 async def test_no_more_than_a_batch_is_sent_together(line: Line) -> None:
     await line.deliver(*(f"{number}" for number in range(SIZE + 1)))
     await line.settled()
     assert [len(batch) for batch in line.keeper.hand_child.sent] == [SIZE, 1]
-    assert await still(line.quiet)
+    await until_quiet(line)
 
 
 async def test_nothing_is_claimed_ahead_while_nobody_knows_how_long_a_batch_takes(line: Line) -> None:
@@ -120,7 +120,7 @@ async def test_full_batches_are_claimed_ahead_of_a_child_that_is_quick(line: Lin
     line.keeper.hand_child.free.set()
     await line.settled()
     assert [len(batch) for batch in line.keeper.hand_child.sent] == [1, SIZE, SIZE, 1]
-    assert await still(line.quiet)
+    await until_quiet(line)
 
 
 async def test_an_idle_lane_has_room_for_a_batch_and_one_that_loads_for_none(line: Line) -> None:
