@@ -1,6 +1,6 @@
-"""`python -m tests.protocol`: explores everything. `python -m tests.protocol "two workers" [DAMAGE …]`: one scenario, and the
-shortest history that shows what is wrong."""
+"""Explores everything, for some minutes: the rules as they stand, and each of them broken."""
 
+import argparse
 import sys
 import time
 
@@ -34,9 +34,17 @@ def everything() -> bool:
 
 
 def main() -> int:
-    if sys.argv[1:]:
-        scenario, *damage = sys.argv[1:]
-        return 0 if show(scenario, frozenset(damage), trace=True) else 1
+    parser = argparse.ArgumentParser(prog="python -m tests.protocol", description=__doc__)
+    parser.add_argument(
+        "scenario", nargs="?", choices=SCENARIOS, help="just this one, with the history that shows what is wrong"
+    )
+    parser.add_argument("damage", nargs="*", help="rules to break: names in tests/protocol/catalogue.py")
+    arguments = parser.parse_args()
+    unknown = set(arguments.damage) - DAMAGES.keys() - HARMLESS.keys() - {"requeued_only_once"}
+    if unknown:
+        parser.error(f"no such damage: {', '.join(sorted(unknown))}")
+    if arguments.scenario:
+        return 0 if show(arguments.scenario, frozenset(arguments.damage), trace=True) else 1
     return 0 if everything() else 1
 
 

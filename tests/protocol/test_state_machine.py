@@ -14,7 +14,7 @@ EXAMPLES = int(os.environ.get("TORCHRELAY_EXAMPLES", "150"))
 STEPS = 40
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(200 + EXAMPLES)
 def test_the_statements_do_what_the_rules_say_in_every_order(postgres: Postgres, migrated: str) -> None:
     """Rules 1 to 11 and 13: after each step each row is the model's, and in the end every job has ended."""
     postgres.create_database("protocol", template=migrated)
