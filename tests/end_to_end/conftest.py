@@ -16,12 +16,6 @@ SHORT_LEASE = {"LEASE_SECONDS": "4", "HEARTBEAT_SECONDS": "1"}
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model repository that all systems of the session share: the first one trains `digits` into it."""
-    return tmp_path_factory.mktemp("weights")
-
-
-@pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Start:
     @asynccontextmanager
     async def started(**options: object) -> AsyncIterator[tuple[LocalSystem, Client]]:

@@ -1,4 +1,4 @@
-"""The models, loaded once: the encoder takes seconds to load and the digits ten seconds to train."""
+"""The models, loaded once: the encoder takes seconds to load."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,6 @@ from sentence_transformers import SentenceTransformer
 
 from ml_service.model import LoadContext
 from ml_service.models.digits import Digits
-from ml_service.models.digits.train import train
 from ml_service.models.text_embedding import TextEmbedding
 from ml_service.models.zero_shot_text import ZeroShotText
 
@@ -50,11 +49,9 @@ def zero_shot_text(no_files: LoadContext) -> ZeroShotText:
 
 
 @pytest.fixture(scope="session")
-def digits_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def digits_files(weights: Path) -> Path:
     """The version folder that the training script leaves."""
-    repository = tmp_path_factory.mktemp("repository")
-    train(repository)
-    return repository / "digits" / "1"
+    return weights / "digits" / "1"
 
 
 @pytest.fixture(scope="session")
