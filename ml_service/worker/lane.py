@@ -39,7 +39,7 @@ class Lane:
         self._unstarted = 0  # jobs being claimed, or claimed and waiting for the child
         self._closed = False
         self._woken = asyncio.Event()
-        self._free = asyncio.Event()  # no batch is with the child
+        self._free = asyncio.Event()  # no batch is with the child, nor on its way there
         self._free.set()
         self._seconds = BatchSeconds()
         self.newest_claimed: datetime | None = None
@@ -87,6 +87,7 @@ class Lane:
         while not self._claimed.empty():
             attempts += self._claimed.get_nowait().attempts
         self._unstarted -= len(attempts)
+        self._note_free()
         return attempts
 
     def stop(self, attempts: Sequence[Attempt]) -> None:
@@ -101,7 +102,7 @@ class Lane:
             self._running.stop_asked.set()
 
     async def free(self) -> None:
-        """Waits until no batch is with the child."""
+        """Waits until no batch is with the child, nor on its way there."""
         await self._free.wait()
 
     def wake(self) -> None:
@@ -113,8 +114,10 @@ class Lane:
             await self._until_due()
             jobs = self._batcher.take()
             self._unstarted += len(jobs)
+            self._note_free()
             attempts, again = await self._claimer.claim(self.description.name, self.description.version, jobs)
             self._unstarted -= len(jobs) - len(attempts)
+            self._note_free()
             self._note_claimed(attempts)
             for batch in _batches(attempts):
                 self._claimed.put_nowait(batch)
@@ -146,7 +149,6 @@ class Lane:
         while True:
             batch = await self._claimed.get()
             self._running = batch
-            self._free.clear()
             self._unstarted -= len(batch.attempts)
             begin = time.monotonic()
             try:
@@ -154,9 +156,15 @@ class Lane:
                     self._seconds.note(time.monotonic() - begin)
             finally:
                 self._running = None
-                self._free.set()
+                self._note_free()
                 self._woken.set()
                 self._on_room.set()
+
+    def _note_free(self) -> None:
+        if self._running is None and not self._unstarted:
+            self._free.set()
+        else:
+            self._free.clear()
 
     def _note_claimed(self, attempts: Sequence[Attempt]) -> None:
         times = [attempt.claimed.published_at for attempt in attempts if attempt.claimed.published_at]

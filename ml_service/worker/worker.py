@@ -265,14 +265,13 @@ class Worker:
         self._stop.set()
         for receiver in self._receivers.values():
             receiver.stop()
-        unstarted = []
         for lane in self._lanes.values():
             lane.close()
             self._desk.drop(lane.take_unclaimed())
-            unstarted += lane.take_unstarted()
-        self._aside(self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in unstarted]))
+        self._hand_back_unstarted()
         await self._within(asyncio.gather(*(lane.free() for lane in self._lanes.values())), self._settings.drain_grace)
         self._end(background, "keep")
+        self._hand_back_unstarted()  # what was still being claimed, and came too late to be run
         for lane in self._lanes.values():
             lane.hand_back()
         await self._within(asyncio.gather(*(lane.free() for lane in self._lanes.values())), LAST_WORDS)
@@ -290,6 +289,10 @@ class Worker:
         await self._desk.flush_acks()
         await self._incarnation.end()
         log.info("drained", left=len(self._held))
+
+    def _hand_back_unstarted(self) -> None:
+        unstarted = [attempt for lane in self._lanes.values() for attempt in lane.take_unstarted()]
+        self._aside(self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in unstarted]))
 
     def _end(self, tasks: Sequence[asyncio.Task[None]], name: str = "") -> None:
         for task in tasks:

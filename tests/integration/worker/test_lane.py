@@ -216,6 +216,28 @@ async def test_a_closed_lane_claims_nothing_more(line: Line) -> None:
     assert await still(lambda: line.bench.db.asked["claim"] == 0)
 
 
+async def test_a_lane_with_a_claim_under_way_is_not_free(line: Line) -> None:
+    """Rule 13: else a drain would not wait for what it brings, and drop it."""
+    await asyncio.wait_for(line.lane.free(), 10)
+    answered = line.bench.db.hold["claim"] = asyncio.Event()
+    line.keeper.hand_child.free.clear()
+    await line.deliver('"x"')
+    await line.bench.db.until(lambda: line.bench.db.asked["claim"] == 1)
+    free = asyncio.create_task(line.lane.free())
+    assert await still(lambda: not free.done())
+    answered.set()
+    await line.keeper.hand_child.got_batch.wait()
+    assert await still(lambda: not free.done())
+    line.keeper.hand_child.free.set()
+    await asyncio.wait_for(free, 10)
+
+
+async def test_a_lane_is_free_when_nothing_could_be_claimed(line: Line) -> None:
+    await line.deliver('"x"', available_at="now() + interval '1 h'")
+    await line.bench.db.until(lambda: line.bench.db.asked["explain_unclaimed"] == 1)
+    await asyncio.wait_for(line.lane.free(), 10)
+
+
 async def test_jobs_claimed_for_a_child_that_does_not_load_again_are_not_charged(line: Line) -> None:
     """Rule 9: the child died under the batch before; the next one does not come up."""
     line.knows_batches_to_be_short()

@@ -146,6 +146,20 @@ async def test_what_a_last_pull_brings_is_left_to_the_broker(start: Start) -> No
         assert plant.broker.acked == set()
 
 
+async def test_a_job_whose_claim_is_under_way_is_finished(start: Start) -> None:
+    """Rule 13: to its client it runs already."""
+    async with start() as plant:
+        answered = plant.db.hold["claim"] = asyncio.Event()
+        job_id = await plant.deliver("echo")
+        await plant.reaches(job_id, JobState.RUNNING)
+        plant.worker.stop()
+        ending = asyncio.create_task(plant.ends())
+        await plant.beats()
+        answered.set()
+        assert await ending == 0
+        assert (await row(plant, job_id))[:2] == ("succeeded", 1)
+
+
 async def test_who_hurries_hands_back_too(start: Start) -> None:
     """Else the reconciler finds the jobs lost, and charges a lone attempt for that."""
     async with start(drain_grace=60) as plant:
