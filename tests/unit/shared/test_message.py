@@ -22,7 +22,9 @@ MESSAGES = st.builds(
 
 
 def body(**changed: object) -> bytes:
-    return json.dumps({"v": VERSION, "job_id": "0199a8c0-0000-7000-8000-000000000001", "publish_no": 1} | changed).encode()
+    return json.dumps(
+        {"v": VERSION, "job_id": "0199a8c0-0000-7000-8000-000000000001", "publish_no": 1} | changed
+    ).encode()
 
 
 @given(MESSAGES)
