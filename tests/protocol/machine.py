@@ -48,7 +48,7 @@ class Protocol(RuleBasedStateMachine):
         if event == "lease over":
             self.on.publish_leases_run_out()
         elif event == "sweep":
-            self.on.sweep(data.draw(st.sampled_from([1, 100])))
+            self.on.sweep()
         elif event == "publish" and unsent:
             self.on.publish(data.draw(st.sampled_from(unsent)))
         elif event == "stamp" and sent:
@@ -82,12 +82,12 @@ class Protocol(RuleBasedStateMachine):
             if how_far == "ended":
                 self._settle(data, claimed)
 
-    @precondition(lambda self: self.on.bag)
+    @precondition(lambda self: self.on.old)
     @rule(data=st.data(), heard=st.booleans())
     def claim(self, data: st.DataObject, *, heard: bool) -> None:
-        """Any worker, in whatever state, gets any messages. heard: its claim's answer arrives."""
+        """Any worker, in whatever state, gets any messages, also acked ones again. heard: its claim's answer arrives."""
         worker = data.draw(st.sampled_from(self.on.workers))
-        messages = some(data, self.on.bag)
+        messages = some(data, self.on.old)
         if heard and worker.up:
             self.on.take(worker, messages)
         else:
@@ -142,14 +142,14 @@ class Protocol(RuleBasedStateMachine):
         if event == "starts":
             if len(self.on.workers) < MAX_WORKERS:
                 self.on.worker_starts(data.draw(_MODEL))
+        elif event == "leaves" and any(worker.up for worker in self.on.workers):
+            self.on.leaves(data.draw(st.sampled_from([worker for worker in self.on.workers if worker.up])))
         elif self.on.serving():
             worker = data.draw(st.sampled_from(self.on.serving()))
             if "dies" in event:
                 self.on.process_ends(worker)
             if "lease over" in event:
                 self.on.lease_runs_out(worker)
-            if event == "leaves":
-                self.on.leaves(worker)
 
     @precondition(lambda self: any(worker.row != "alive" for worker in self.on.workers))
     @rule(contact=st.booleans())

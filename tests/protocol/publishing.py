@@ -35,16 +35,13 @@ class Publishing(Table):
         for job in self.jobs:
             job.becomes(job.row._replace(leased=False))
 
-    def sweep(self, limit: int) -> None:
-        leased = self.real(lease_unpublished(self.real.db, limit))
+    def sweep(self) -> None:
+        leased = self.real(lease_unpublished(self.real.db, 1000))
         free = [job for job in self.waiting() if job.row.due and not job.row.published and not job.row.leased]
-        assert len(leased) == min(limit, len(free))
-        for entry in leased:
-            job = self.jobs[self.number(entry.id)]
-            assert job in free
-            assert entry.publish_no == job.row.publish_no
+        assert {(entry.id, entry.publish_no) for entry in leased} == {(job.id, job.row.publish_no) for job in free}
+        for job in free:
             job.becomes(job.row._replace(leased=True))
-            self.publications.append(Publication(Message(self.number(entry.id), entry.publish_no), sent=False))
+            self.publications.append(Publication(Message(self.number(job.id), job.row.publish_no), sent=False))
 
     def publish(self, publication: Publication) -> None:
         """Its stamp is still to come."""
@@ -81,7 +78,7 @@ class Publishing(Table):
         self.back_offs_end()
         self.publish_leases_run_out()
         self.publications = [one for one in self.publications if one.sent]
-        self.sweep(100)
+        self.sweep()
         for publication in [one for one in self.publications if not one.sent]:
             self.publish(publication)
         self.stamp(list(self.publications))
