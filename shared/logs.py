@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+from structlog.dev import plain_traceback  # the default one shows local variables, and with them inputs and passwords
 
 from shared.settings import LogSettings
 
@@ -22,7 +23,7 @@ def configure_logs(settings: LogSettings) -> None:
             structlog.processors.JSONRenderer(default=str),
         ]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain_traceback)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
@@ -39,3 +40,5 @@ def configure_logs(settings: LogSettings) -> None:
     logging.basicConfig(
         handlers=[handler], level=max(logging.WARNING, logging.getLevelName(settings.log_level)), force=True
     )
+    # It tells with a traceback each time what our own lines say in one: that the database does not answer.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

@@ -248,10 +248,8 @@ class Worker:
             for attempt in lane.take_unstarted():
                 self._held.discard(attempt)
                 self._desk.drop([attempt.in_hand])
-        for attempt in self._held:
-            attempt.cancelled = True
         for lane in self._lanes.values():
-            lane.stop(list(self._held))
+            lane.hand_back()
 
     def _aside(self, work: Coroutine[None, None, None]) -> None:
         """Work that nobody waits for, kept from being collected."""
@@ -307,4 +305,4 @@ class Worker:
         hurry.cancel()
         if not work.done():
             work.cancel()
-            await asyncio.wait({work})
+        await asyncio.gather(work, return_exceptions=True)

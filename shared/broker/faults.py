@@ -20,7 +20,7 @@ def translated(doing: str, role: str) -> Iterator[None]:
         yield
     except NotFound as error:
         raise NotProvisioned(
-            f"{doing}: {error.message} Provision the queue (`python -m ml_service provision`)."
+            f"{doing}: {error.message} Provision the queue (`python -m ml_service register`)."
         ) from error
     except (Forbidden, Unauthorized) as error:
         raise BrokerUnavailable(

@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    true,
     update,
 )
 
@@ -113,7 +114,9 @@ def _put_back() -> Statement:
 
 def _start() -> Statement:
     mine = attempts()
-    held = locked(held_by(mine), worker_is_alive())
+    # Judged once, for the rows and for the answer: a heartbeat in between must not make a refusal look like the row's.
+    standing = select(worker_is_alive().label("alive")).cte("standing")
+    held = locked(held_by(mine), select(standing.c.alive).scalar_subquery())
     changed = (
         update(jobs)
         .where(jobs.c.id == held.c.id)
@@ -125,14 +128,14 @@ def _start() -> Statement:
         .returning(jobs.c.id, jobs.c.state)
         .cte("changed")
     )
-    return Statement("start", announced(changed))
+    answer = announced(changed, standing.c.alive, changed.c.id, changed.c.state)
+    return Statement("start", answer.select_from(standing.outerjoin(changed, true())))
 
 
 _CLAIM = _claim()
 _EXPLAIN = _explain()
 _PUT_BACK = _put_back()
 _START = _start()
-_IS_ALIVE = Statement("worker_is_alive", select(worker_is_alive().label("alive")))
 
 
 async def claim(db: Database, worker: UUID, model: str, version: int, ids: Collection[UUID]) -> list[Claimed]:
@@ -167,5 +170,4 @@ async def start(db: Database, worker: UUID, held: Collection[tuple[UUID, int]]) 
     ids, numbers = [job_id for job_id, _ in held], [number for _, number in held]
     rows = await db.fetch(_START, worker=worker, id=ids, attempt=numbers)
     found = {state: frozenset(row["id"] for row in rows if row["state"] == state) for state in HELD}
-    alive = len(rows) == len(ids) or (await db.fetch(_IS_ALIVE, worker=worker))[0]["alive"]
-    return Started(found[JobState.RUNNING], found[JobState.CANCELLING], alive)
+    return Started(found[JobState.RUNNING], found[JobState.CANCELLING], worker_alive=rows[0]["alive"])

@@ -43,6 +43,7 @@ _UNAVAILABLE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg makes of a connection that was cut while it was being given back
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidCatalogNameError,
 )

@@ -98,7 +98,7 @@ async def test_what_is_not_provisioned_is_an_error_of_its_own(broker: Pubsub) ->
         broker.acknowledge("echo", ["x"]),
         broker.extend("echo", ["x"], 60),
     ):
-        with pytest.raises(NotProvisioned, match="ml_service provision"):
+        with pytest.raises(NotProvisioned, match="ml_service register"):
             await refused
 
 
