@@ -17,7 +17,7 @@ from shared.database.reconciliation import (
     requeue_orphans,
     try_lock,
 )
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseBusy, DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +65,9 @@ class Reconciler:
         while True:
             try:
                 more = await self.tick()
+            except DatabaseBusy as error:  # it met another's statement: that is contact, too
+                log.info("a tick met a deadlock", error=str(error))
+                more = False
             except DatabaseUnavailable as error:
                 self._contact.lost()
                 log.warning("not reconciled", error=str(error))

@@ -30,6 +30,10 @@ class DatabaseUnavailable(TorchrelayError):
     code = "database_unavailable"
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """A transaction met a deadlock or another writer and was undone. The database is there: repeat it at once."""
+
+
 class DatabaseRefused(TorchrelayError):
     """The database will not take this value, now or later: it breaks a type or a CHECK."""
 

@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 
 from shared.database.statement import Statement
-from shared.errors import DatabaseRefused, DatabaseUnavailable
+from shared.errors import DatabaseBusy, DatabaseRefused, DatabaseUnavailable
 
 _Answer = TypeVar("_Answer")
 
@@ -125,11 +125,13 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Several statements, one commit. A deadlock is the caller's to repeat: it comes as DatabaseUnavailable."""
+        """Several statements, one commit. A deadlock is the caller's to repeat: it comes as DatabaseBusy."""
         try:
             async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection, connection.transaction():
                 yield Transaction(connection)
-        except (*_UNAVAILABLE, *_TRY_AGAIN) as error:
+        except _TRY_AGAIN as error:
+            raise DatabaseBusy(f"transaction: {_describe(error)}") from error
+        except _UNAVAILABLE as error:
             raise DatabaseUnavailable(f"transaction: {_describe(error)}") from error
 
     async def ping(self) -> None:

@@ -15,7 +15,7 @@ from shared.database.notifications import CHANNEL
 from shared.database.pool import DEADLOCK_TRIES, Database
 from shared.database.statement import Statement
 from shared.database.tables import jobs
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseBusy, DatabaseUnavailable
 from tests.contract.database.stage import Stage, until
 
 ANSWER = Statement("answer", select(bindparam("number", type_=Integer).label("number")))
@@ -256,7 +256,7 @@ async def test_a_deadlock_within_a_transaction_is_its_owner_s_to_repeat(db: Data
         async with db.transaction() as tx:
             await tx.fetch(TOUCH_ALL)
 
-    with pytest.raises(DatabaseUnavailable, match=r"^transaction: deadlock detected"):
+    with pytest.raises(DatabaseBusy, match=r"^transaction: deadlock detected"):
         await deadlock(stage, tick)
     assert [row["revision"] for row in await stage.rows()] == [1, 1]
 

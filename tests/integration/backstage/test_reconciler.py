@@ -7,6 +7,7 @@ import pytest
 
 from api_service.reconciler import Contact, Reconciler
 from shared.database.reconciliation import ROWS_PER_TICK, try_lock
+from shared.errors import DatabaseBusy
 from shared.states import JobState
 from tests.contract.database.stage import Stage
 from tests.integration.backstage.going_on import going_on
@@ -133,6 +134,22 @@ async def test_a_tick_that_meets_an_error_ends_contact_and_goes_on_later(
                 await asyncio.sleep(0)
         assert await worker_state(stage, worker) == "alive"
         assert await stage.state(job_id) is JobState.RUNNING
+
+
+async def test_a_tick_that_meets_a_deadlock_keeps_contact(ticking: Ticking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 7: the database is there; nobody's death waits another lease for it."""
+    await ticking.in_contact()
+    ticks: list[int] = []
+
+    async def deadlocked() -> bool:
+        ticks.append(1)
+        raise DatabaseBusy("deadlock detected")
+
+    monkeypatch.setattr(ticking.reconciler, "tick", deadlocked)
+    async with going_on(ticking.reconciler), asyncio.timeout(10):
+        while len(ticks) < 3:
+            await asyncio.sleep(0)
+    assert ticking.reconciler._contact.long_enough
 
 
 async def test_more_orphans_than_a_tick_takes_are_taken_by_the_next_ones(ticking: Ticking, stage: Stage) -> None:
