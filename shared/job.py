@@ -1,6 +1,5 @@
 """A job as a value: what a row of `jobs` says at one moment. Frozen; a newer one replaces it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -60,10 +59,6 @@ class Job:
     queue_deadline: datetime
     purge_at: datetime | None
     revision: int  # one more with every visible change; the ETag
-
-    @property
-    def log_context(self) -> Mapping[str, str | int]:
-        return {"job_id": str(self.id), "model": self.model, "state": self.state.value, "attempt": self.attempt}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ A *verdict* is a table expression (a CTE or subquery) with a row for each job th
 its id, what kind of end its attempt had, and what the row becomes.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -187,10 +186,6 @@ def announced(changed: CTE, *columns: ColumnElement[Any]) -> Select[Any]:
 def error_object(code: str, message: str, *, retryable: bool) -> ColumnElement[Any]:
     """An error with constant text, for statements that fail jobs by themselves."""
     return _error(constant(code), constant(message), true() if retryable else false())
-
-
-def values_of(mapping: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    return [value.label(name) for name, value in mapping.items()]
 
 
 def interval_seconds(name: str) -> ColumnElement[Any]:
