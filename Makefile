@@ -17,11 +17,16 @@ help: ## list the targets
 
 .PHONY: run
 run: $(INSTALLED) ## start everything on this machine; ARGS="--fresh" starts over, ARGS="--help" tells more
+	@$(BIN)/python -m deploy.page build || echo "Going on without the page."
 	@exec $(BIN)/python -m deploy.local $(ARGS)
+
+.PHONY: page
+page: $(INSTALLED) ## build the web page, where it is not built from what is there now
+	@$(BIN)/python -m deploy.page build
 
 # Three at once: most of the time of the slow ones is spent waiting, for leases to run out and processes to start.
 .PHONY: test
-test: $(INSTALLED) ## run the tests; ARGS="tests/unit -k relay" runs some
+test: $(INSTALLED) page ## run the tests; ARGS="tests/unit -k relay" runs some
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 .PHONY: check
@@ -32,6 +37,7 @@ check: $(INSTALLED) ## everything that must hold besides the tests: lint, format
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m api_service.openapi --check
 	@$(BIN)/python -m deploy.settings_reference --check
+	@$(BIN)/python -m deploy.page check
 
 .PHONY: openapi
 openapi: $(INSTALLED) ## write openapi.json from the code
@@ -53,7 +59,7 @@ lock: $(INSTALLED) ## write requirements.lock from pyproject.toml; ARGS="--upgra
 
 .PHONY: clean
 clean: ## remove what was installed and built; the data in .torchrelay stay
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache frontend/dist frontend/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock pyproject.toml
