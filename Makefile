@@ -29,6 +29,10 @@ page: $(INSTALLED) ## build the web page, where it is not built from what is the
 test: $(INSTALLED) page ## run the tests; ARGS="tests/unit -k relay" runs some
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
+.PHONY: bench
+bench: $(INSTALLED) ## measure it, each figure beside its limit; ARGS="--quick", "--only submit,poll" or "--list"
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## everything that must hold besides the tests: lint, format, types, imports, generated files
 	@$(BIN)/ruff check --quiet
