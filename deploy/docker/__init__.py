@@ -1,0 +1,1 @@
+"""The images, and what runs inside them besides the services."""
