@@ -1,4 +1,4 @@
-"""Torchrelay on this machine: Postgres, the Pub/Sub emulator, the API and a worker. Ctrl-C stops it all."""
+"""Torchrelay on this machine: Postgres, a Pub/Sub broker, the API and a worker. Ctrl-C stops it all."""
 
 import argparse
 import asyncio
@@ -45,7 +45,7 @@ def _system(given: argparse.Namespace, settings: LauncherSettings) -> LocalSyste
         echo=given.echo or settings.enable_echo,
         fresh=given.fresh,
         database_url=settings.database_url,
-        emulator_host=settings.pubsub_emulator_host,
+        broker=given.broker or settings.pubsub_emulator_host,
         models=settings.model_repository,
         drain_grace=settings.drain_grace,
     )
@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, help="of the API (default: 8000, or a free one near it)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="how many (default: 1)")
     parser.add_argument("--echo", action="store_true", help="serve the model `echo` too, for load and fault tests")
+    parser.add_argument(
+        "--broker",
+        metavar="official|embedded|HOST:PORT",
+        help="Google's emulator, Torchrelay's stand-in, or one that runs already (default: PUBSUB_EMULATOR_HOST if set, "
+        "else Google's emulator if it and Java are installed, else the stand-in)",
+    )
     parser.add_argument(
         "--data", type=Path, default=Path(".torchrelay"), help="folder to keep data in (default: %(default)s)"
     )

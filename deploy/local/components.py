@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from deploy.local import postgres as postgres_server
-from deploy.local.emulator import Emulator
+from deploy.local.broker import LocalBroker
 from deploy.local.postgres import Postgres
 from deploy.local.probe import api_ready, worker_alive
 from deploy.local.supervisor import Component
@@ -44,11 +44,11 @@ def postgres(server: Postgres) -> Component:
     )
 
 
-def broker(emulator: Emulator, environment: Environment) -> Component:
+def broker(server: LocalBroker, environment: Environment) -> Component:
     async def ready(_pid: int) -> bool:
-        return await asyncio.to_thread(emulator.ready)
+        return await asyncio.to_thread(server.ready)
 
-    return Component(name=BROKER, command=emulator.command(), environment=environment, ready=ready, quiet=True)
+    return Component(name=BROKER, command=server.command(), environment=environment, ready=ready, quiet=True)
 
 
 def api(port: int, environment: Environment) -> Component:

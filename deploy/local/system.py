@@ -10,20 +10,16 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local import components
+from deploy.local.broker import LocalBroker
+from deploy.local.brokers import Broker, choose
 from deploy.local.components import API, BROKER, POSTGRES, python
 from deploy.local.console import Console
 from deploy.local.data import DataFolder
-from deploy.local.emulator import Emulator, Missing, find
-from deploy.local.errors import CannotStart
-from deploy.local.ports import HOST, answers, exactly, free_port, near
+from deploy.local.ports import HOST, exactly, free_port, near
 from deploy.local.postgres import Postgres
 from deploy.local.supervisor import NAME, Component, Supervised, Supervisor
 
 DEFAULT_PORT = 8000
-_NO_BROKER = (
-    "Install the Google Cloud SDK with its emulator (`gcloud components install beta pubsub-emulator`) and Java 11 or "
-    "newer, or set PUBSUB_EMULATOR_HOST to an emulator that runs."
-)
 
 
 @dataclass
@@ -31,7 +27,7 @@ class LocalSystem:
     """`async with LocalSystem(folder) as system:` has it running inside, with nothing of it left afterwards.
 
     Parts are known by name: postgres, broker, api, worker-1, worker-2, …; the first two only where they are our own.
-    One that ends by itself is started again. The emulator forgets everything when it ends; whoever uses it notices.
+    One that ends by itself is started again. The broker forgets everything when it ends; whoever uses it notices.
     """
 
     data: Path
@@ -42,7 +38,7 @@ class LocalSystem:
     fresh: bool = False  # remove what is kept in `data` first
     durable: bool = True  # False is for tests: commits do not wait for the disk
     database_url: str | None = None  # use this one, and start none
-    emulator_host: str | None = None  # host:port; use this one, and start none
+    broker: str | None = None  # official, embedded, or host:port; None: Google's emulator, or else the stand-in
     models: Path | None = None  # where weights lie; None: in `data`
     drain_grace: float = 25.0  # seconds that running jobs get when a worker is stopped
     env: Mapping[str, str] = field(default_factory=dict)  # more settings for the parts
@@ -54,7 +50,7 @@ class LocalSystem:
         self._supervisor = Supervisor(self.console, self._folder.leftovers)
         self._held = ExitStack()
         self._postgres: Postgres | None = None
-        self._emulator: Emulator | None = None
+        self._broker: Broker | None = None
 
     @property
     def url(self) -> str:
@@ -135,12 +131,12 @@ class LocalSystem:
             self._say(f"port {DEFAULT_PORT} is taken: using {port}")
         if self.database_url is None:
             self._postgres = Postgres(self._folder.database, durable=self.durable)
-        if self.emulator_host is None:
-            self._emulator = _emulator()
+        self._broker, explained = choose(self.broker, free_port)
+        self._say(explained)
         settings = {
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": self._postgres.url() if self._postgres else self.database_url or "",
-            "PUBSUB_EMULATOR_HOST": self._emulator.host if self._emulator else self.emulator_host or "",
+            "PUBSUB_EMULATOR_HOST": self._broker.host,
             "PUBSUB_PULL_SECONDS": "3",  # an emulator is asked for nothing; a Ctrl-C waits for the pulls
             "API_HOST": HOST,
             "API_PORT": str(port),
@@ -162,12 +158,11 @@ class LocalSystem:
         await self._supervisor.run("migrate", python("shared.database", "upgrade"), self.environment)
 
     async def _start_broker(self) -> None:
-        if self._emulator is not None:
-            await self._supervisor.start(components.broker(self._emulator, self.environment))
-        elif self.emulator_host is not None and not await asyncio.to_thread(answers, self.emulator_host):
-            raise CannotStart(
-                f"Nothing answers at PUBSUB_EMULATOR_HOST={self.emulator_host}: start that emulator, or unset it."
-            )
+        assert self._broker is not None
+        if isinstance(self._broker, LocalBroker):
+            await self._supervisor.start(components.broker(self._broker, self.environment))
+        else:
+            await asyncio.to_thread(self._broker.check)
 
     async def _train(self) -> None:
         """The model that the page shows first comes without weights: it is trained here, once."""
@@ -190,10 +185,3 @@ class LocalSystem:
 
     def _say(self, text: str) -> None:
         self.console.say(NAME, text)
-
-
-def _emulator() -> Emulator:
-    found = find()
-    if isinstance(found, Missing):
-        raise CannotStart(f"There is no broker: {found.reason}. {_NO_BROKER}")
-    return Emulator(found, free_port())

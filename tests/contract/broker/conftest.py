@@ -12,8 +12,10 @@ from itertools import count
 import pytest
 from google.pubsub_v1.types import DeadLetterPolicy, Subscription
 
-from deploy.local.emulator import Emulator, Installation, stop
+from deploy.local.broker import LocalBroker, stop
+from deploy.local.emulator import Emulator
 from deploy.local.ports import free_port
+from deploy.local.standin.process import StandInProcess
 from shared.broker.channel import Clients, open_clients
 from shared.broker.names import Names
 from shared.broker.protocol import Received
@@ -26,9 +28,9 @@ _numbers = count(1)
 Pull = Callable[[str, int], Awaitable[list[Received]]]
 
 
-@pytest.fixture(scope="session", params=["emulator"])
+@pytest.fixture(scope="session", params=["emulator", "standin"])
 def broker_host(request: pytest.FixtureRequest) -> str:
-    server: Emulator = request.getfixturevalue(request.param)
+    server: LocalBroker = request.getfixturevalue(request.param)
     return server.host
 
 
@@ -70,16 +72,16 @@ async def impatient(queue: str, names: Names, clients: Clients) -> str:
     return queue
 
 
-class RestartableEmulator:
+class RestartableBroker:
     """One that a test may kill."""
 
-    def __init__(self, installation: Installation) -> None:
-        self._emulator = Emulator(installation, free_port())
+    def __init__(self, broker: LocalBroker) -> None:
+        self._broker = broker
         self._process: subprocess.Popen[bytes] | None = None
-        self.host = self._emulator.host
+        self.host = self._broker.host
 
     def start(self) -> None:
-        self._process = self._emulator.start(subprocess.DEVNULL)
+        self._process = self._broker.start(subprocess.DEVNULL)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -87,10 +89,15 @@ class RestartableEmulator:
         self._process = None
 
 
-@pytest.fixture(params=["emulator"])
-def own_server(request: pytest.FixtureRequest) -> Iterator[RestartableEmulator]:
+@pytest.fixture(params=["emulator", "standin"])
+def own_server(request: pytest.FixtureRequest) -> Iterator[RestartableBroker]:
     """A broker for this test alone, not started."""
-    server = RestartableEmulator(request.getfixturevalue("emulator_installation"))
+    port = free_port()
+    if request.param == "emulator":
+        broker: LocalBroker = Emulator(port=port, installation=request.getfixturevalue("emulator_installation"))
+    else:
+        broker = StandInProcess(port=port)
+    server = RestartableBroker(broker)
     yield server
     server.kill()
 

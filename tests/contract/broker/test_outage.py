@@ -10,12 +10,12 @@ from google.api_core.exceptions import ServiceUnavailable
 from shared.broker.names import Names
 from shared.broker.pubsub import Pubsub
 from shared.errors import BrokerUnavailable, NotProvisioned
-from tests.contract.broker.conftest import PROJECT, RestartableEmulator, receive
+from tests.contract.broker.conftest import PROJECT, RestartableBroker, receive
 from tests.contract.broker.silence import SilentProxy
 
 
 @pytest.fixture
-async def broker(own_server: RestartableEmulator) -> AsyncIterator[Pubsub]:
+async def broker(own_server: RestartableBroker) -> AsyncIterator[Pubsub]:
     broker = await Pubsub.connect(PROJECT, own_server.host)
     yield broker
     await broker.close()
@@ -37,7 +37,7 @@ async def test_a_broker_that_is_not_there_is_noticed_at_once(broker: Pubsub) -> 
     assert time.monotonic() - began < 2
 
 
-async def test_calls_work_again_a_second_after_a_restart(broker: Pubsub, own_server: RestartableEmulator) -> None:
+async def test_calls_work_again_a_second_after_a_restart(broker: Pubsub, own_server: RestartableBroker) -> None:
     own_server.start()
     await broker.provision("echo")
     waiting = asyncio.create_task(broker.pull("echo", 1))

@@ -3,7 +3,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.emulator import Emulator, Installation, Missing, find, stop
+from deploy.local.broker import stop
+from deploy.local.emulator import Emulator, Installation, Missing, find
 from deploy.local.errors import CannotStart
 from deploy.local.ports import free_port
 
@@ -62,7 +63,7 @@ def test_gcloud_is_asked_where_the_sdk_is_elsewhere(path: Path, tmp_path: Path) 
 
 
 def test_ready_only_while_it_runs_and_nothing_is_left(emulator_installation: Installation, tmp_path: Path) -> None:
-    emulator = Emulator(emulator_installation, free_port())
+    emulator = Emulator(port=free_port(), installation=emulator_installation)
     assert not emulator.ready()
     with (tmp_path / "log").open("wb") as log:
         process = emulator.start(log)
@@ -79,5 +80,5 @@ def test_an_emulator_that_ends_at_once_cannot_start(
 ) -> None:
     broken = Installation(emulator_installation.java, make_jar(tmp_path))
     with (tmp_path / "log").open("wb") as log, pytest.raises(CannotStart, match="port"):
-        Emulator(broken, free_port()).start(log)
+        Emulator(port=free_port(), installation=broken).start(log)
     assert b"jar" in (tmp_path / "log").read_bytes()

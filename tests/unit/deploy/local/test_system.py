@@ -19,8 +19,6 @@ from deploy.local.postgres import Postgres
 from deploy.local.system import LocalSystem
 from tests.unit.deploy.local.signs import gone, until, wait_until
 
-pytestmark = pytest.mark.usefixtures("emulator_installation")
-
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
@@ -143,8 +141,10 @@ def test_ctrl_c_while_it_starts_stops_it(tmp_path: Path, environment: dict[str, 
     [
         ((), {"API_PORT": "x"}, "API_PORT: "),
         (("--data", "/proc/nowhere"), {}, "The data folder /proc/nowhere cannot be used: "),
-        ((), {"PATH": ""}, "There is no broker: the Google Cloud SDK is not installed"),
-        ((), {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}, "Nothing answers at PUBSUB_EMULATOR_HOST=127.0.0.1:1"),
+        (("--broker", "official"), {"PATH": ""}, "There is no emulator: the Google Cloud SDK is not installed"),
+        (("--broker", "nowhere"), {}, "A broker is `official`, `embedded` or host:port, not 'nowhere'."),
+        (("--broker", "127.0.0.1:1"), {}, "Nothing answers at 127.0.0.1:1"),
+        ((), {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}, "Nothing answers at 127.0.0.1:1"),
         (
             (),
             {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "DATABASE_PATIENCE": "0.1"},

@@ -1,0 +1,15 @@
+"""A stand-in for Google Cloud Pub/Sub: its gRPC protocol, served from memory by one small process.
+
+    names, limits, settings   what a request may say
+    message, ordering, deadlines, subscription
+                              what happens to messages: plain state with a clock handed in
+    filters                   the language of subscription filters
+    topic, snapshot, registry what there is, and what belongs to what
+    faults                    what goes wrong on request
+    desk                      who waits for messages
+    publisher, subscriber, streaming, iam, control_service
+                              the services
+    rpc, server               gRPC
+
+docs/broker.md tells how it differs from Google's.
+"""
