@@ -1,7 +1,7 @@
 """Measures this system on this machine, each figure beside its limit. docs/benchmarks.md says what they mean."""
 
 import argparse
-import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+import uvloop
 
 from tests.benchmarks.bench import Bench, Benchmark
 from tests.benchmarks.figure import Figure
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in ALL:
             print(f"{one.name:<10}  {one.about}")
         return 0
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"  # nothing forks to use gRPC in the copy; else every fork is logged
     if warning := busy():
         print(warning, file=sys.stderr)
     about = {
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="torchrelay-bench-"))
     try:
         with (given.output / "parts.log").open("w", encoding="utf-8") as log:
-            figures = asyncio.run(_measure(given.only, Bench(QUICK if given.quick else FULL, folder, log, _say)))
+            figures = uvloop.run(_measure(given.only, Bench(QUICK if given.quick else FULL, folder, log, _say)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(figures))

@@ -23,6 +23,8 @@ _END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
 _BODILESS = (204, 304)
 
+OnAnswer = Callable[[int, float, bytes], None]
+
 
 class Load(msgspec.Struct, frozen=True):
     """The requests are sent in turn by all connections, for `seconds`, or until each has been sent once (None)."""
@@ -78,11 +80,12 @@ async def send(load: Load) -> Answered:
 
 
 class Connection(asyncio.Protocol):
-    """One request after the other, as long as `requests` has some; `done` is called when the connection is over."""
+    """One request after the other, as long as `requests` has some; `done` is called when the connection is over.
 
-    def __init__(
-        self, requests: Iterator[bytes], on_answer: Callable[[int, float], None], done: Callable[[], None]
-    ) -> None:
+    on_answer: status (0: the server hung up), seconds, body.
+    """
+
+    def __init__(self, requests: Iterator[bytes], on_answer: OnAnswer, done: Callable[[], None]) -> None:
         self._requests = requests
         self._on_answer = on_answer
         self._done = done
@@ -108,12 +111,12 @@ class Connection(asyncio.Protocol):
             return
         self._rest = b""
         self._waiting = False
-        self._on_answer(status, time.perf_counter() - self._sent)
+        self._on_answer(status, time.perf_counter() - self._sent, data[end + len(_END) :])
         self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting:
-            self._on_answer(0, time.perf_counter() - self._sent)  # status 0: the server hung up
+            self._on_answer(0, time.perf_counter() - self._sent, b"")
         self._done()
 
     def _next(self) -> None:
@@ -145,7 +148,7 @@ async def _run(load: Load) -> Answered:
     open_connections = load.connections
     all_done = asyncio.Event()
 
-    def on_answer(status: int, seconds: float) -> None:
+    def on_answer(status: int, seconds: float, _body: bytes) -> None:
         statuses[status] += 1
         latencies.append(seconds)
 

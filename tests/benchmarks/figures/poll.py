@@ -6,25 +6,19 @@ client names the ETag that it has; 200: it names none. No worker runs, and none 
 """
 
 from dataclasses import dataclass
-from itertools import chain
 from uuid import UUID
 
-import uuid_utils.compat
-
 from shared.database.pool import Database
-from shared.database.submission import insert_jobs
-from shared.job import NewJob
-from shared.states import Task
 from tests.benchmarks.bench import Bench, Benchmark
 from tests.benchmarks.figure import Aim, Figure
 from tests.benchmarks.load import Answered, Load, request, send
+from tests.benchmarks.parked import park
 from tests.benchmarks.rig import CLIENTS, Rig, bare_api
 from tests.benchmarks.samples import Samples
 
 LIMIT = "bare FastAPI endpoint: 200 with JSON of the same size, or 304; no database"
 HOT = 64
 COLD = 12_000  # more than a second's polls: when one comes up again, its entry in the cache is over
-PER_INSERT = 500
 QUEUED_REVISION, SUCCEEDED_REVISION = 1, 4  # a job that succeeds is changed by claim, start and settlement
 
 
@@ -83,12 +77,10 @@ async def _jobs(rig: Rig) -> list[tuple[UUID, int]]:
     """Queued and succeeded in turn, as their statements would leave them. -> (id, revision)"""
     db = await Database.connect(rig.database_url, size=1)
     try:
-        ids = list(chain.from_iterable([await _insert(db) for _ in range(COLD // PER_INSERT)]))
+        ids = await park(db, COLD)
     finally:
         await db.close()
     async with rig.connection() as connection:
-        # Published, so that the relay leaves them alone; and without a queue that anybody would have to make.
-        await connection.execute("UPDATE jobs SET published_at = now(), publish_leased_until = NULL")
         await connection.execute(
             "UPDATE jobs SET state = 'succeeded', result = '{\"value\": 1}', attempt = 1, revision = $2,"
             " started_at = now(), finished_at = now() WHERE id = ANY($1)",
@@ -97,27 +89,6 @@ async def _jobs(rig: Rig) -> list[tuple[UUID, int]]:
         )
         await connection.execute("VACUUM ANALYZE jobs")
     return [(job_id, SUCCEEDED_REVISION if place % 2 else QUEUED_REVISION) for place, job_id in enumerate(ids)]
-
-
-async def _insert(db: Database) -> list[UUID]:
-    stored = await insert_jobs(db, [_new_job() for _ in range(PER_INSERT)])
-    return [job.id for job in stored]
-
-
-def _new_job() -> NewJob:
-    return NewJob(
-        id=uuid_utils.compat.uuid7(),
-        owner="local",
-        task=Task.INFERENCE,
-        model="bench-parked",
-        version=1,
-        queue="bench-parked",
-        input='{"value": 1}',
-        metadata=None,
-        queue_ttl=86_400,
-        execution_timeout=1800,
-        max_attempts=3,
-    )
 
 
 BENCHMARK = Benchmark(

@@ -30,12 +30,15 @@ class Wire(asyncio.Transport):
 class Talk:
     def __init__(self, requests: int) -> None:
         self.statuses: list[int] = []
+        self.bodies: list[bytes] = []
         self.done = 0
         self.wire = Wire()
-        self.connection = Connection(
-            iter([REQUEST] * requests), lambda status, _: self.statuses.append(status), self._end
-        )
+        self.connection = Connection(iter([REQUEST] * requests), self._answer, self._end)
         self.connection.connection_made(self.wire)
+
+    def _answer(self, status: int, _seconds: float, body: bytes) -> None:
+        self.statuses.append(status)
+        self.bodies.append(body)
 
     def _end(self) -> None:
         self.done += 1
@@ -56,6 +59,7 @@ def test_an_answer_is_counted_once_it_is_complete(parts: list[bytes]) -> None:
     assert (talk.statuses, len(talk.wire.written)) == ([], 1)
     talk.hear(parts[-1:])
     assert (talk.statuses, len(talk.wire.written)) == ([200], 2)
+    assert talk.bodies == [b"hello"]
 
 
 def test_a_304_has_no_body() -> None:
