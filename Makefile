@@ -20,6 +20,10 @@ run: $(INSTALLED) ## start everything on this machine; ARGS="--fresh" starts ove
 	@$(BIN)/python -m deploy.page build || echo "Going on without the page."
 	@exec $(BIN)/python -m deploy.local $(ARGS)
 
+.PHONY: emulator
+emulator: $(INSTALLED) ## start just a Pub/Sub broker, on port 8085; ARGS="--broker embedded --port 8086", ARGS="--help"
+	@exec $(BIN)/python -m deploy.local.emulate $(ARGS)
+
 .PHONY: page
 page: $(INSTALLED) ## build the web page, where it is not built from what is there now
 	@$(BIN)/python -m deploy.page build

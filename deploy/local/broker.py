@@ -61,20 +61,26 @@ class LocalBroker(ABC):
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal's Ctrl-C is for us, who stop it last
         )
+        try:
+            self._wait_until_ready(process)
+        except BaseException:
+            stop(process)
+            raise
+        return process
+
+    def _wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while not self.ready():
             if process.poll() is not None or time.monotonic() > deadline:
-                stop(process)
                 raise CannotStart(f"{self.what} did not start on port {self.port}: its log says why.")
             time.sleep(0.02)
-        return process
 
     @contextmanager
-    def running(self, log: IO[bytes] | int = subprocess.DEVNULL) -> Iterator[None]:
+    def running(self, log: IO[bytes] | int = subprocess.DEVNULL) -> Iterator["subprocess.Popen[bytes]"]:
         """Ready inside, gone after."""
         process = self.start(log)
         try:
-            yield
+            yield process
         finally:
             stop(process)
 

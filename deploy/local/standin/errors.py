@@ -46,7 +46,12 @@ class Unsupported(Refused):
     status: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNIMPLEMENTED
 
 
-class FailedAckIds(FailedPrecondition):
+class OutOfRange(Refused):
+    code: ClassVar[str] = "standin_out_of_range"
+    status: ClassVar[grpc.StatusCode] = grpc.StatusCode.OUT_OF_RANGE
+
+
+class FailedAckIds(InvalidArgument):
     """Exactly-once delivery only. `reasons`: by ack id, in the words that the client libraries look for."""
 
     code: ClassVar[str] = "standin_failed_ack_ids"

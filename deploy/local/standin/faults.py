@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import count
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +17,7 @@ class Kind(StrEnum):
     DELAY = "delay"  # it comes later
     REORDER = "reorder"  # it comes before others that were there first
     REFUSE = "refuse"  # a call gets an error
-    HANG = "hang"  # a call gets no answer, until its caller gives up or the faults are reset
+    HANG = "hang"  # a call gets no answer, until its caller gives up, `seconds` are over or the faults are withdrawn
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,11 +26,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: Kind
     resource: str = "*"  # of a topic, subscription or snapshot: its full name or its id, with * and ?
     method: str = "*"  # for refuse and hang: `Publish`, `Pull`, ...; with * and ?
-    probability: float = 1.0
-    limit: int | None = None  # how often at most
-    copies: int = 1  # for repeat: how many more
-    seconds: float = 0.0  # for delay, and for the copies of repeat: at least
-    spread: float = 0.0  # and at most so many more, drawn anew for each
+    probability: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
+    limit: Annotated[int, msgspec.Meta(ge=0)] | None = None  # how often at most
+    copies: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1  # for repeat: how many more
+    # For delay, and the copies of repeat: at least so many. For hang: exactly so many, and 0 is for ever.
+    seconds: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    spread: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0  # and at most so many more, drawn anew for each
     status: str = "UNAVAILABLE"  # for refuse
     text: str = "refused as told"  # for refuse
 
@@ -68,9 +70,9 @@ class Faults:
     def seed(self, seed: int) -> None:
         self.random.seed(seed)
 
-    def reset(self) -> None:
-        self._told.clear()
-        self._injected.clear()
+    def withdraw(self, number: int) -> None:
+        self._told.pop(number, None)
+        self._injected.pop(number, None)
 
     def report(self) -> list[Told]:
         return [Told(number, fault, self._injected[number]) for number, fault in self._told.items()]
@@ -111,7 +113,7 @@ class Faults:
     def _striking(self, names: Sequence[str], method: str) -> Iterable[tuple[int, Fault]]:
         """The faults that apply now: to a call if there is a method, otherwise to a message."""
         for number, fault in list(self._told.items()):
-            if (fault.kind in _OF_CALLS) is not bool(method) or not _names_one(fault.resource, names):
+            if (fault.kind in _OF_CALLS) is not bool(method) or not matches(fault.resource, names):
                 continue
             if method and not fnmatchcase(method, fault.method):
                 continue
@@ -124,7 +126,8 @@ class Faults:
 _OF_CALLS = (Kind.REFUSE, Kind.HANG)
 
 
-def _names_one(pattern: str, names: Sequence[str]) -> bool:
+def matches(pattern: str, names: Sequence[str]) -> bool:
+    """Whether it is one of these names, or their last part, with * and ?."""
     return pattern == "*" or any(
         fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for name in names
     )

@@ -11,6 +11,7 @@ ATTRIBUTES = 100
 KEY_BYTES, VALUE_BYTES = 256, 1_024
 ORDERING_KEY_BYTES = 1_024
 ACK_DEADLINE = range(10, 601)  # seconds
+_CLIENTS = "googclient_"  # what client libraries add, for traces
 EXTENSION = range(601)  # seconds; 0 hands back
 PAGE = 1_000
 
@@ -18,7 +19,7 @@ PAGE = 1_000
 def check_publish(request: Any) -> None:
     """Raises InvalidArgument."""
     size = request.ByteSize()
-    if size > BYTES_A_PUBLISH + len(request.topic) + 8:
+    if size > BYTES_A_PUBLISH:
         raise _too_much("request_size", size, BYTES_A_PUBLISH)
     count = len(request.messages)
     if not count:
@@ -49,7 +50,7 @@ def _check_message(message: Any) -> None:
 def _check_attribute(key: str, value: str) -> None:
     if not key:
         raise InvalidArgument("The attribute key must not be empty.")
-    if key.startswith("goog"):
+    if key.startswith("goog") and not key.startswith(_CLIENTS):
         raise InvalidArgument(f"The attribute key {key!r} is not allowed: keys that begin with 'goog' are reserved.")
     if _bytes(key) > KEY_BYTES:
         raise _too_much("attribute_key_size", _bytes(key), KEY_BYTES)

@@ -61,7 +61,7 @@ class Registry:
         """PubsubMessages, which get their ids and times here."""
         now = self.clock()
         stamp = Timestamp()
-        stamp.FromNanoseconds(int(now * 1e9))
+        stamp.FromMicroseconds(int(now * 1e6))
         ids = [self._publish(topic, message, now, stamp) for message in messages]
         for subscribed in topic.subscriptions.values():
             subscribed.desk.serve()
@@ -91,6 +91,7 @@ class Registry:
         _check_new(self.subscriptions, settings.name, SUBSCRIPTIONS)
         topic = self.topic(settings.topic)
         complete = complete_subscription(settings)
+        self._check_dead_letter_topic(complete)
 
         def bury(message: Message, attempts: int) -> bool:
             return self._bury(subscribed, message, attempts)
@@ -100,7 +101,12 @@ class Registry:
         self.subscriptions[subscribed.name] = topic.subscriptions[subscribed.name] = subscribed
         return subscribed
 
+    def _check_dead_letter_topic(self, settings: Any) -> None:
+        if settings.HasField("dead_letter_policy"):
+            self.topic(settings.dead_letter_policy.dead_letter_topic)
+
     def apply(self, subscribed: Subscribed, settings: Any) -> None:
+        self._check_dead_letter_topic(settings)
         subscribed.settings = settings
         subscribed.queue.policy = policy_of(settings)
         subscribed.desk.serve()
@@ -163,7 +169,7 @@ class Registry:
         if expires_at < now + _SHORTEST_SNAPSHOT:
             raise FailedPrecondition("The backlog is too old for a snapshot, which would expire within an hour.")
         settings = SnapshotSettings(name=name, topic=topic.name)
-        settings.expire_time.FromNanoseconds(int(expires_at * 1e9))
+        settings.expire_time.FromMicroseconds(int(expires_at * 1e6))
         made = self._snapshots[name] = topic.snapshots[name] = Snapshot(settings, expires_at, messages)
         return made
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +20,14 @@ _NAMING = ("topic", "subscription", "snapshot", "name", "resource", "project", "
 
 
 class Hanging:
-    """Calls that get no answer until `release`."""
+    """Calls that get no answer until `release`, or for so many seconds; 0 is for ever."""
 
     def __init__(self) -> None:
         self._released = asyncio.Event()
 
-    async def hang(self) -> None:
-        await self._released.wait()
+    async def hang(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._released.wait(), seconds or None)
 
     def release(self) -> None:
         self._released.set()
@@ -54,7 +56,7 @@ class Gate:
         if fault is None:
             return
         if fault.kind is Kind.HANG:
-            await self.hanging.hang()
+            await self.hanging.hang(fault.seconds)
         else:
             raise told(fault.status, fault.text)
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import grpc
 
+from deploy.local.standin.control_service import ControlService
 from deploy.local.standin.faults import Faults
 from deploy.local.standin.iam import IamPolicies
 from deploy.local.standin.publisher import Publisher
@@ -43,10 +44,12 @@ class StandIn:
 
     async def __aenter__(self) -> Self:
         """Raises BrokerUnavailable if the port is taken."""
-        gate = Gate(self.faults, Hanging())
+        hanging = Hanging()
+        gate = Gate(self.faults, hanging)
         self._server: Any = grpc.aio.server(options=_OPTIONS)
         services = (Publisher(self.registry), Subscriber(self.registry), IamPolicies(self.registry))
         self._server.add_generic_rpc_handlers(tuple(service.handler(gate) for service in services))
+        self._server.add_generic_rpc_handlers((ControlService(self.registry, hanging).handler(),))
         try:
             self._port = self._server.add_insecure_port(self.host)
         except RuntimeError as error:

@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
 
 from deploy.local.standin import limits
-from deploy.local.standin.errors import InvalidArgument
+from deploy.local.standin.errors import InvalidArgument, OutOfRange
 from deploy.local.standin.filters import parse
 from deploy.local.standin.names import TOPICS, check_name
 from deploy.local.standin.policy import Backoff, Policy
@@ -117,7 +117,7 @@ def _complete_dead_letters(made: Any) -> None:
     check_name(policy.dead_letter_topic, TOPICS)
     policy.max_delivery_attempts = policy.max_delivery_attempts or _ATTEMPTS[0]
     if policy.max_delivery_attempts not in _ATTEMPTS:
-        raise InvalidArgument(
+        raise OutOfRange(
             f"Invalid max_delivery_attempts given ({policy.max_delivery_attempts}): it must be from 5 to 100."
         )
 

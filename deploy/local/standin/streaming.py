@@ -136,6 +136,8 @@ class Stream(Consumer):
         if not request.ack_ids and not request.modify_deadline_ack_ids:
             return
         queue = self._subscribed.queue
+        queue.check(request.ack_ids)
+        queue.check(request.modify_deadline_ack_ids)
         unknown = queue.acknowledge(request.ack_ids)
         unextended = self._extend(request.modify_deadline_ack_ids, request.modify_deadline_seconds)
         self._subscribed.desk.serve()

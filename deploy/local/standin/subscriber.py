@@ -29,7 +29,8 @@ _FIXED = (  # what cannot be changed of a subscription
     "topic_message_retention_duration",
 )
 _LONGEST_PULL = 90.0  # seconds
-_MARGIN = 0.1  # of the caller's deadline, and seconds at most: an answer must be there before its caller has gone
+# An answer must be there before its caller has gone. gRPC rounds what is left to the caller, up by as much as 1 %.
+_MARGIN, _MARGIN_SHARE = 0.02, 0.02  # seconds, and of the caller's deadline
 _MOST_A_PULL = 1_000
 
 
@@ -101,6 +102,7 @@ class Subscriber:
         subscribed = self._registry.subscription(request.subscription)
         limits.check_ack_ids(request)
         limits.check_extension(request.ack_deadline_seconds)
+        subscribed.queue.check(request.ack_ids)
         failed = subscribed.queue.extend(request.ack_ids, request.ack_deadline_seconds)
         subscribed.desk.serve()
         _check_all_worked(subscribed, failed)
@@ -109,6 +111,7 @@ class Subscriber:
     async def acknowledge(self, request: Any, _context: Context) -> Any:
         subscribed = self._registry.subscription(request.subscription)
         limits.check_ack_ids(request)
+        subscribed.queue.check(request.ack_ids)
         failed = subscribed.queue.acknowledge(request.ack_ids)
         subscribed.desk.serve()  # the next one of an ordering key
         _check_all_worked(subscribed, failed)
@@ -177,7 +180,7 @@ def _patience(context: Context) -> float:
     left: float | None = context.time_remaining()
     if left is None:
         return _LONGEST_PULL
-    return min(max(left - min(_MARGIN, left * _MARGIN), 0.0), _LONGEST_PULL)
+    return min(max(left * (1.0 - _MARGIN_SHARE) - _MARGIN, 0.0), _LONGEST_PULL)
 
 
 def _check_all_worked(subscribed: Subscribed, failed: list[str]) -> None:

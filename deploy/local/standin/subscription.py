@@ -4,12 +4,14 @@ Plain state. Nothing here waits: `desk` does, for `next_due`.
 """
 
 import random
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from deploy.local.standin.deadlines import Deadlines
+from deploy.local.standin.errors import InvalidArgument
 from deploy.local.standin.message import Consumer, Delivery, Entry, Message, State
 from deploy.local.standin.ordering import Lane
 from deploy.local.standin.policy import Policy
@@ -17,6 +19,7 @@ from deploy.local.standin.policy import Policy
 Clock = Callable[[], float]
 Bury = Callable[[Message, int], bool]  # to the dead letters, with the number of attempts; False: there is no place
 
+_ACK_ID = re.compile(r"[A-Za-z0-9_-]{8}:[0-9a-f]+")
 MOST_BYTES = 10_000_000  # that one answer to a client carries, unless a single message has more
 
 
@@ -86,7 +89,7 @@ class Subscription:
     def _lease(self, entry: Entry, consumer: Consumer, due: float) -> Delivery:
         if entry.ack_id:
             self._delivered.pop(entry.ack_id, None)
-        ack_id = f"{self._prefix}-{next(self._numbers):x}"
+        ack_id = f"{self._prefix}:{next(self._numbers):x}"
         entry.ack_id, entry.state, entry.holder, entry.confirmed = ack_id, State.LEASED, consumer, False
         self._delivered[ack_id] = entry
         self._leases.set(entry, due)
@@ -94,6 +97,12 @@ class Subscription:
         return Delivery(ack_id, entry.message, entry.failures + 1)
 
     # What clients say of it
+
+    def check(self, ack_ids: Iterable[str]) -> None:
+        """Raises InvalidArgument for one that no stand-in has ever given to anybody."""
+        for ack_id in ack_ids:
+            if ack_id not in self._delivered and not _ACK_ID.fullmatch(ack_id):
+                raise InvalidArgument(f"Invalid ack id (ack_id={ack_id}).")
 
     def acknowledge(self, ack_ids: Iterable[str]) -> list[str]:
         """Returns those that have no meaning (any more). Late is not too late, as long as the message has not been
@@ -275,5 +284,6 @@ def _fits(entry: Entry, room: int | None) -> bool:
     return room is None or len(entry.message.wire) <= room
 
 
-def _age(message: Message) -> float:
-    return message.published_at
+def _age(message: Message) -> tuple[float, int]:
+    """As they were published; ids rise."""
+    return message.published_at, int(message.id)
