@@ -33,9 +33,10 @@ page: $(INSTALLED) ## build the web page, where it is not built from what is the
 test: $(INSTALLED) page ## run the tests; ARGS="tests/unit -k relay" runs some
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
+# Nothing forks to use gRPC in the copy; with its support for that, every fork would be logged.
 .PHONY: bench
 bench: $(INSTALLED) ## measure it, each figure beside its limit; ARGS="--quick", "--only submit,poll" or "--list"
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@GRPC_ENABLE_FORK_SUPPORT=false $(BIN)/python -m tests.benchmarks $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## everything that must hold besides the tests: lint, format, types, imports, generated files

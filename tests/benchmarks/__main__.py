@@ -1,14 +1,15 @@
 """Measures this system on this machine, each figure beside its limit. docs/benchmarks.md says what they mean."""
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -16,8 +17,11 @@ from tests.benchmarks.bench import Bench, Benchmark
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.figures import ALL
 from tests.benchmarks.machine import busy, machine
+from tests.benchmarks.plot import draw
 from tests.benchmarks.report import document, table
 from tests.benchmarks.scale import FULL, QUICK
+
+LOG = "parts.log"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in ALL:
             print(f"{one.name:<10}  {one.about}")
         return 0
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"  # nothing forks to use gRPC in the copy; else every fork is logged
     if warning := busy():
         print(warning, file=sys.stderr)
     about = {
@@ -34,18 +37,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "form": "quick" if given.quick else "full",
         "machine": machine(),
     }
+    scale = QUICK if given.quick else FULL
+    if given.rows:
+        scale = replace(scale, rows=tuple(sorted({*scale.rows, given.rows})))
     given.output.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="torchrelay-bench-"))
     try:
-        with (given.output / "parts.log").open("w", encoding="utf-8") as log:
-            figures = uvloop.run(_measure(given.only, Bench(QUICK if given.quick else FULL, folder, log, _say)))
+        with (given.output / LOG).open("w", encoding="utf-8") as log:
+            figures = uvloop.run(_measure(given.only, Bench(scale, folder, log, _say)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(figures))
-    result = given.output / f"{about['form']}.json"
-    result.write_bytes(document(figures, **about))
-    print(f"\nWritten: {result}")
+    _write(given.output, _name(given), figures, about)
     return 0
+
+
+def _write(folder: Path, name: str, figures: Sequence[Figure], about: dict[str, Any]) -> None:
+    (folder / f"{name}.json").write_bytes(document(figures, **about))
+    machine = about["machine"]
+    title = f"{about['at']}, {about['form']} form, {machine['cores']} cores of {machine['processor']}"
+    draw(figures, title, folder / f"{name}.svg")
+    print(f"\nWritten: {folder / name}.json and .svg; what the parts said: {folder / LOG}")
+
+
+def _name(given: argparse.Namespace) -> str:
+    """A part does not overwrite the whole."""
+    form = "quick" if given.quick else "full"
+    return form if given.only is ALL else "-".join([form, *(one.name for one in given.only)])
 
 
 async def _measure(benchmarks: Sequence[Benchmark], bench: Bench) -> list[Figure]:
@@ -76,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="say what there is to measure, and measure nothing")
     parser.add_argument("--quick", action="store_true", help="a minute instead of ten: to see that it runs")
     parser.add_argument("--only", type=_chosen, default=ALL, metavar="A,B", help="these alone; see --list")
+    parser.add_argument("--rows", type=int, metavar="N", help="a table of so many more: 10000000 takes 15 GB of disk")
     parser.add_argument(
         "--output", type=Path, default=Path(".bench"), help="folder for JSON and plot (default: %(default)s)"
     )

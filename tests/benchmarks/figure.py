@@ -31,7 +31,8 @@ class Figure:
     """One line of the table.
 
     unit: of `measured` and `limit`. limit: the same work without Torchrelay, None where there is none to compare with.
-    limit_is: what that was, in words. reference: the best other queue measured on such a machine. details: for the JSON.
+    limit_is: what that was, in words. reference: the best other queue measured on such a machine. rows: of the table,
+    where the figure is one of a statement's growth. details: for the JSON.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Figure:
     limit_is: str = ""
     aim: Aim | None = None
     reference: str = ""
+    rows: int | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -28,11 +28,11 @@ FULL = Scale(
     waiting_seconds=10.0,
 )
 QUICK = Scale(
-    rounds=3,
+    rounds=1,
     seconds=0.5,
     drained=640,
     slow_jobs=160,
-    latencies=20,
+    latencies=10,
     rows=(10_000, 50_000),
     statements=20,
     waiting=500,

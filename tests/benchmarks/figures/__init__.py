@@ -1,6 +1,6 @@
 """The benchmarks, one to a file."""
 
-from tests.benchmarks.figures import drain, latency, memory, poll, submit, waiting
+from tests.benchmarks.figures import drain, growth, latency, memory, poll, submit, waiting
 
 ALL = [
     submit.BENCHMARK,
@@ -8,6 +8,7 @@ ALL = [
     drain.BENCHMARK,
     drain.BENCHMARK_SLOW,
     latency.BENCHMARK,
+    growth.BENCHMARK,
     waiting.BENCHMARK,
     memory.BENCHMARK,
 ]

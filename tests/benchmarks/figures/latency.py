@@ -29,7 +29,7 @@ BODY = b'{"model":"echo","input":{"value":1}}'
 SUBMIT = request("POST", "/v1/jobs", body=BODY)
 SUBMIT_AND_WAIT = request("POST", "/v1/jobs", {"Prefer": "wait=30"}, BODY)
 QUEUE = "bench-tick"
-WARM_UP = 10  # jobs
+WARM_UP = 5  # jobs
 # Seconds between two. Drawn, and over more than the emulator's tick of 50 ms: with the same pause each time, all would
 # meet the tick at the same moment, and the figure would be that of the moment.
 PAUSE = (0.03, 0.09)
