@@ -26,13 +26,22 @@ class Aim:
         return number <= self.value if self.at_most else number >= self.value
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a ratio compares: the statement with so many rows in the table, and with the fewest."""
+
+    statement: str
+    rows: int
+    fewest: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One line of the table.
 
     unit: of `measured` and `limit`. limit: the same work without Torchrelay, None where there is none to compare with.
-    limit_is: what that was, in words. reference: the best other queue measured on such a machine. rows: of the table,
-    where the figure is one of a statement's growth. details: for the JSON.
+    limit_is: what that was, in words. reference: the best other queue measured on such a machine. growth: for the
+    growth of a statement. details: for the JSON.
     """
 
     name: str
@@ -42,7 +51,7 @@ class Figure:
     limit_is: str = ""
     aim: Aim | None = None
     reference: str = ""
-    rows: int | None = None
+    growth: Growth | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -1,9 +1,9 @@
 """The figures as a picture: rates as shares of their limits, times, growth by rows, memory; the aims in red."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
@@ -33,8 +33,8 @@ def draw(figures: Sequence[Figure], title: str, path: Path) -> None:
 
 
 def _panels(figures: Sequence[Figure]) -> list[tuple[str, Panel, list[Figure]]]:
-    growth = [one for one in figures if one.rows is not None]
-    others = [one for one in figures if one.rows is None]
+    growth = [one for one in figures if one.growth is not None]
+    others = [one for one in figures if one.growth is None]
     return [
         ("Share of the limit", _shares, [one for one in others if one.unit.endswith("/s")]),
         ("Milliseconds (grey: the limit)", _amounts, [one for one in others if one.unit == "ms"]),
@@ -60,15 +60,20 @@ def _amounts(ax: Axes, figures: Sequence[Figure]) -> None:
         if one.aim is not None and one.aim.of is Of.MEASURED:
             _mark(ax, place, one.aim.value, AIM)
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
 
 
 def _growth(ax: Axes, figures: Sequence[Figure]) -> None:
-    lines: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    lines: dict[str, list[tuple[int, float]]] = {}
     for one in figures:
-        if one.ratio is not None and one.rows is not None:
-            lines[one.name.rpartition(", ")[0]].append((one.rows, one.ratio.median))
+        if one.ratio is not None and one.growth is not None:
+            line = lines.setdefault(one.growth.statement, [(one.growth.fewest, 1.0)])
+            line.append((one.growth.rows, one.ratio.median))
+    colours = colormaps["tab20"]
     for name, points in lines.items():
-        ax.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1, label=name)
+        rows, ratios = zip(*points, strict=True)
+        ax.plot(rows, ratios, marker="o", markersize=3, linewidth=1, label=name, color=colours(len(ax.lines)))
     ax.axhline(1.2, color=AIM, linewidth=1)
     ax.set_xscale("log")
     ax.set_xlabel("rows", fontsize=8)

@@ -44,7 +44,7 @@ def aim_text(aim: Aim | None, unit: str) -> str:
 
 def _row(figure: Figure) -> tuple[str, ...]:
     ratio = figure.ratio
-    judged = figure.measured if ratio is None or (figure.aim and figure.aim.of is Of.MEASURED) else ratio
+    judged = ratio if ratio is not None and figure.aim is not None and figure.aim.of is Of.RATIO else figure.measured
     return (
         figure.name,
         f"{number(figure.measured.median)} {figure.unit}",

@@ -32,7 +32,7 @@ from shared.errors import DatabaseUnavailable
 from shared.states import JobState
 from tests.benchmarks.bench import Bench, Benchmark
 from tests.benchmarks.explaining import Explaining
-from tests.benchmarks.figure import Aim, Figure
+from tests.benchmarks.figure import Aim, Figure, Growth
 from tests.benchmarks.filled import OWNER, QUEUE, fill
 from tests.benchmarks.parked import MODEL, new_job
 from tests.benchmarks.samples import Samples
@@ -108,7 +108,7 @@ def _figure(name: str, rounds: Sequence[Times], fewest: int, rows: int, plans: P
         limit=Samples.of(median(times[name, fewest]) for times in rounds),
         limit_is=f"the same statement with {fewest:,} rows",
         aim=AIM,
-        rows=rows,
+        growth=Growth(name, rows, fewest),
     )
     return figure if figure.met else replace(figure, details={"plans": plans})
 
