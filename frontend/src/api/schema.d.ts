@@ -4,78 +4,78 @@
  */
 
 export interface paths {
-    readonly "/healthz": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Is it alive?
          * @description Answers as long as the process runs and its loop turns. Depends on nothing else.
          */
-        readonly get: operations["healthz"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/readyz": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Can it serve?
          * @description Whether requests should be sent here, and how what it depends on is.
          */
-        readonly get: operations["readyz"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/jobs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List jobs
          * @description Your jobs, newest first, without their inputs and results. Filters add up.
          */
-        readonly get: operations["list_jobs"];
-        readonly put?: never;
+        get: operations["list_jobs"];
+        put?: never;
         /**
          * Submit a job
          * @description Stores a job and answers at once with its id. It runs as soon as a worker has room; no live worker is no error.
          *
          *     With `Prefer: wait=N` the answer comes when the job has finished, or after N seconds with the job as it is then.
          */
-        readonly post: operations["submit_job"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["submit_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/jobs/{job_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Ask for a job
@@ -85,134 +85,134 @@ export interface paths {
          *     finished or, with `If-None-Match`, when anything about it has changed; after N seconds the answer is the job as it
          *     is then, or 304.
          */
-        readonly get: operations["get_job"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/jobs/{job_id}/cancel": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Cancel a job
          * @description A queued job is cancelled at once; a running one as soon as its work has really stopped. May be repeated.
          */
-        readonly post: operations["cancel_job"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/jobs/{job_id}/result": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/jobs/{job_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get a result
          * @description Only the result, without the job around it.
          */
-        readonly get: operations["get_result"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/jobs/{job_id}/retry": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/jobs/{job_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Retry a job
          * @description Queues a failed, cancelled or expired job again, with a new budget of attempts and a new deadline.
          */
-        readonly post: operations["retry_job"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/models": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List models
          * @description Every model that was ever registered, also without a live worker; jobs for such a one wait.
          */
-        readonly get: operations["list_models"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/models/{name}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Describe a model
          * @description What it does, its versions, what its input must look like, and an example of it.
          */
-        readonly get: operations["describe_model"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["describe_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/v1/workers": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List workers
          * @description Who is alive, with which models and device; and who died within the last hour.
          */
-        readonly get: operations["list_workers"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
@@ -222,26 +222,26 @@ export interface components {
          * Attempt
          * @description One attempt that ended badly, as `error.attempts` shows it. Times are RFC 3339.
          */
-        readonly Attempt: {
-            readonly attempt: number;
-            readonly code: string;
-            readonly ended_at: string;
-            readonly message: string;
-            readonly started_at: string | null;
-            readonly worker: string | null;
+        Attempt: {
+            attempt: number;
+            code: string;
+            ended_at: string;
+            message: string;
+            started_at: string | null;
+            worker: string | null;
         };
         /** Checks */
-        readonly Checks: {
+        Checks: {
             /**
              * @description While it is away submissions are still accepted, and run later.
              * @enum {unknown}
              */
-            readonly broker: "ok" | "unavailable";
+            broker: "ok" | "unavailable";
             /** @enum {unknown} */
-            readonly database: "ok" | "unavailable";
+            database: "ok" | "unavailable";
             /** @description The default version of each. */
-            readonly models: {
-                readonly [key: string]: components["schemas"]["ModelHealth"];
+            models: {
+                [key: string]: components["schemas"]["ModelHealth"];
             };
         };
         /**
@@ -249,227 +249,227 @@ export interface components {
          * @description What a job's `error.code` says.
          * @enum {unknown}
          */
-        readonly ErrorCode: "execution_timeout" | "invalid_input" | "model_error" | "model_load_failed" | "out_of_memory" | "queue_expired" | "worker_lost";
+        ErrorCode: "execution_timeout" | "invalid_input" | "model_error" | "model_load_failed" | "out_of_memory" | "queue_expired" | "worker_lost";
         /**
          * Fault
          * @description One thing wrong with a document. `path` is a JSON Pointer (RFC 6901) to the place, "" for the whole.
          */
-        readonly Fault: {
-            readonly message: string;
-            readonly path: string;
+        Fault: {
+            message: string;
+            path: string;
         };
         /** JobError */
-        readonly JobError: {
+        JobError: {
             /** @default [] */
-            readonly attempts: readonly components["schemas"]["Attempt"][];
-            readonly code: components["schemas"]["ErrorCode"];
-            readonly message: string;
-            readonly retryable: boolean;
+            attempts?: components["schemas"]["Attempt"][];
+            code: components["schemas"]["ErrorCode"];
+            message: string;
+            retryable: boolean;
         };
         /**
          * JobPage
          * @description Newest first, without inputs and results. `next_cursor` is null on the last page.
          */
-        readonly JobPage: {
-            readonly jobs: readonly components["schemas"]["JobView"][];
-            readonly next_cursor: string | null;
+        JobPage: {
+            jobs: components["schemas"]["JobView"][];
+            next_cursor: string | null;
         };
         /**
          * JobState
          * @enum {unknown}
          */
-        readonly JobState: "cancelled" | "cancelling" | "expired" | "failed" | "queued" | "running" | "succeeded";
+        JobState: "cancelled" | "cancelling" | "expired" | "failed" | "queued" | "running" | "succeeded";
         /** JobUrls */
-        readonly JobUrls: {
-            readonly cancel: string;
-            readonly events: string;
-            readonly result: string;
-            readonly retry: string;
-            readonly self: string;
+        JobUrls: {
+            cancel: string;
+            events: string;
+            result: string;
+            retry: string;
+            self: string;
         };
         /**
          * JobView
          * @description A job. Times are RFC 3339, in UTC.
          */
-        readonly JobView: {
+        JobView: {
             /** @description How often a worker has claimed it. Only ever grows. */
-            readonly attempt: number;
-            readonly batch_id: string | null;
+            attempt: number;
+            batch_id: string | null;
             /** @description How many attempts ended badly by the job's own doing. */
-            readonly charged: number;
+            charged: number;
             /** Format: date-time */
-            readonly created_at: string;
+            created_at: string;
             /** @description Why it failed, with the attempts that ended badly. */
-            readonly error: components["schemas"]["JobError"] | null;
-            readonly finished_at: string | null;
+            error: components["schemas"]["JobError"] | null;
+            finished_at: string | null;
             /** Format: uuid */
-            readonly id: string;
+            id: string;
             /** @description Only with `?include=input`. */
-            readonly input?: unknown;
+            input?: unknown;
             /** @description The limit of `charged`. */
-            readonly max_attempts: number;
+            max_attempts: number;
             /** @description As it was submitted. */
-            readonly metadata: unknown | null;
-            readonly model: string;
-            readonly progress: components["schemas"]["Progress"] | null;
-            readonly purge_at: string | null;
-            readonly queue: string;
+            metadata: unknown | null;
+            model: string;
+            progress: components["schemas"]["Progress"] | null;
+            purge_at: string | null;
+            queue: string;
             /**
              * Format: date-time
              * @description Still queued then, it expires.
              */
-            readonly queue_deadline: string;
+            queue_deadline: string;
             /** @description An estimate, 1 is next; null beyond 1,000. */
-            readonly queue_position: number | null;
+            queue_position: number | null;
             /** @description The model's output. Not in lists. */
-            readonly result?: unknown | null;
+            result?: unknown | null;
             /** @description Where a result is that is too large to stand here. */
-            readonly result_url: string | null;
+            result_url: string | null;
             /** @description When the model was given the latest attempt. */
-            readonly started_at: string | null;
-            readonly state: components["schemas"]["JobState"];
-            readonly task: components["schemas"]["Task"];
-            readonly urls: components["schemas"]["JobUrls"];
+            started_at: string | null;
+            state: components["schemas"]["JobState"];
+            task: components["schemas"]["Task"];
+            urls: components["schemas"]["JobUrls"];
             /** @description Resolved when the job was submitted. */
-            readonly version: number;
+            version: number;
         };
         /** ModelHealth */
-        readonly ModelHealth: {
+        ModelHealth: {
             /** @description Why it failed to load. */
-            readonly error: string | null;
-            readonly state: components["schemas"]["ModelState"];
+            error: string | null;
+            state: components["schemas"]["ModelState"];
         };
         /** ModelList */
-        readonly ModelList: {
-            readonly models: readonly components["schemas"]["ModelView"][];
+        ModelList: {
+            models: components["schemas"]["ModelView"][];
         };
         /**
          * ModelState
          * @description How a model version is served right now.
          * @enum {unknown}
          */
-        readonly ModelState: "failed" | "loading" | "offline" | "ready";
+        ModelState: "failed" | "loading" | "offline" | "ready";
         /**
          * ModelView
          * @description A model. Schemas, example and live workers are those of its default version.
          */
-        readonly ModelView: {
-            readonly description: string;
+        ModelView: {
+            description: string;
             /** @description An input that fits. */
-            readonly example: Record<string, never> | null;
+            example: Record<string, unknown> | null;
             /** @description JSON Schema of a job's `input`. */
-            readonly input_schema: Record<string, never>;
-            readonly live_workers: number;
-            readonly name: string;
+            input_schema: Record<string, unknown>;
+            live_workers: number;
+            name: string;
             /** @description JSON Schema of a job's `result`. */
-            readonly output_schema: Record<string, never>;
-            readonly queue: string;
-            readonly tasks: readonly string[];
+            output_schema: Record<string, unknown>;
+            queue: string;
+            tasks: string[];
             /** @description JSON Schema of a training job's `input`. */
-            readonly training_schema: Record<string, never> | null;
+            training_schema: Record<string, unknown> | null;
             /** @description Newest first. */
-            readonly versions: readonly components["schemas"]["VersionView"][];
+            versions: components["schemas"]["VersionView"][];
         };
         /**
          * Problem
          * @description An error (RFC 9457). `code` is stable; `errors` say what is wrong with a request, and where.
          */
-        readonly Problem: {
-            readonly code: string;
+        Problem: {
+            code: string;
             /** @default null */
-            readonly detail: string | null;
+            detail?: string | null;
             /** @default null */
-            readonly errors: readonly components["schemas"]["Fault"][] | null;
-            readonly status: number;
-            readonly title: string;
-            readonly type: string;
+            errors?: components["schemas"]["Fault"][] | null;
+            status: number;
+            title: string;
+            type: string;
         };
         /** Progress */
-        readonly Progress: {
-            readonly fraction: number;
+        Progress: {
+            fraction: number;
             /** @default null */
-            readonly message: string | null;
+            message?: string | null;
         };
         /**
          * Readiness
          * @description `unavailable` (503): the database does not answer. `degraded` (200): the broker does not, or a model failed.
          */
-        readonly Readiness: {
-            readonly checks: components["schemas"]["Checks"];
+        Readiness: {
+            checks: components["schemas"]["Checks"];
             /** @enum {unknown} */
-            readonly status: "degraded" | "ok" | "unavailable";
+            status: "degraded" | "ok" | "unavailable";
         };
         /** ServedModelView */
-        readonly ServedModelView: {
-            readonly error: string | null;
-            readonly name: string;
-            readonly state: components["schemas"]["ModelState"];
-            readonly version: number;
+        ServedModelView: {
+            error: string | null;
+            name: string;
+            state: components["schemas"]["ModelState"];
+            version: number;
         };
         /**
          * Submission
          * @description A job to be run. What is left out is the model's default, or else the system's.
          */
-        readonly Submission: {
+        Submission: {
             /** @default null */
-            readonly execution_timeout: number | null;
+            execution_timeout?: number | null;
             /** @description What the model is given: JSON that fits its `input_schema`. */
-            readonly input: unknown;
+            input: unknown;
             /** @default null */
-            readonly max_attempts: number | null;
+            max_attempts?: number | null;
             /** @description Any JSON object. Given back with the job, never looked into. */
-            readonly metadata?: unknown;
+            metadata?: unknown;
             /**
              * @description See /v1/models.
              * @example digits
              */
-            readonly model: string;
+            model: string;
             /** @default null */
-            readonly queue_ttl: number | null;
+            queue_ttl?: number | null;
             /** @default inference */
-            readonly task: components["schemas"]["Task"];
+            task?: components["schemas"]["Task"];
             /** @default null */
-            readonly version: number | null;
+            version?: number | null;
         };
         /**
          * Task
          * @enum {unknown}
          */
-        readonly Task: "inference" | "training";
+        Task: "inference" | "training";
         /** VersionView */
-        readonly VersionView: {
+        VersionView: {
             /** @description Whether a submission without a version gets this one. */
-            readonly default: boolean;
+            default: boolean;
             /** @description Why it failed to load. */
-            readonly error: string | null;
-            readonly live_workers: number;
-            readonly metrics: Record<string, never> | null;
+            error: string | null;
+            live_workers: number;
+            metrics: Record<string, unknown> | null;
             /** @description `offline`: no live worker has it; jobs wait until one does. */
-            readonly state: components["schemas"]["ModelState"];
-            readonly version: number;
+            state: components["schemas"]["ModelState"];
+            version: number;
         };
         /**
          * WorkerList
          * @description The live ones, and those that died within the last hour.
          */
-        readonly WorkerList: {
-            readonly workers: readonly components["schemas"]["WorkerView"][];
+        WorkerList: {
+            workers: components["schemas"]["WorkerView"][];
         };
         /**
          * WorkerView
          * @description One life of one worker process.
          */
-        readonly WorkerView: {
-            readonly alive: boolean;
-            readonly device: string;
+        WorkerView: {
+            alive: boolean;
+            device: string;
             /** Format: date-time */
-            readonly heartbeat_at: string;
+            heartbeat_at: string;
             /** Format: uuid */
-            readonly id: string;
-            readonly models: readonly components["schemas"]["ServedModelView"][];
-            readonly name: string;
+            id: string;
+            models: components["schemas"]["ServedModelView"][];
+            name: string;
             /** Format: date-time */
-            readonly started_at: string;
+            started_at: string;
         };
     };
     responses: never;
@@ -480,19 +480,19 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    readonly healthz: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Yes. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -500,24 +500,24 @@ export interface operations {
                      *       "status": "ok"
                      *     }
                      */
-                    readonly "application/json": unknown;
+                    "application/json": unknown;
                 };
             };
         };
     };
-    readonly readyz: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Yes; perhaps `degraded`. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -534,46 +534,46 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["Readiness"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description No: the database does not answer. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Readiness"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
         };
     };
-    readonly list_jobs: {
-        readonly parameters: {
-            readonly query?: {
+    list_jobs: {
+        parameters: {
+            query?: {
                 /** @description Only jobs that were submitted together. */
-                readonly batch_id?: string | null;
+                batch_id?: string | null;
                 /** @description The `next_cursor` of the page before. */
-                readonly cursor?: string | null;
+                cursor?: string | null;
                 /** @description How many at most. */
-                readonly limit?: number;
+                limit?: number;
                 /** @description Only jobs of this model. */
-                readonly model?: string | null;
+                model?: string | null;
                 /** @description Only jobs in this state. */
-                readonly state?: components["schemas"]["JobState"] | null;
+                state?: components["schemas"]["JobState"] | null;
                 /** @description Only jobs of this task. */
-                readonly task?: components["schemas"]["Task"] | null;
+                task?: components["schemas"]["Task"] | null;
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description A page of jobs, newest first. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -608,71 +608,71 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["JobPage"];
+                    "application/json": components["schemas"]["JobPage"];
                 };
             };
             /** @description The parameters do not fit. */
-            readonly 422: {
+            422: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly submit_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: {
+    submit_job: {
+        parameters: {
+            query?: never;
+            header?: {
                 /**
                  * @description `wait=N`: answer when the job has finished, or after N seconds (at most 60). Ignored if malformed.
                  * @example wait=10
                  */
-                readonly Prefer?: string;
+                Prefer?: string;
             };
-            readonly path?: never;
-            readonly cookie?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["Submission"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Submission"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description With `Prefer: wait`: the job has finished. */
-            readonly 200: {
+            200: {
                 headers: {
                     /** @description Where the job is. */
-                    readonly Location?: string;
+                    Location?: string;
                     /** @description What was heeded of `Prefer`. */
-                    readonly "Preference-Applied"?: string;
-                    readonly [name: string]: unknown;
+                    "Preference-Applied"?: string;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description The job is stored, and will run. */
-            readonly 202: {
+            202: {
                 headers: {
                     /** @description Where the job is. */
-                    readonly Location?: string;
+                    Location?: string;
                     /** @description What was heeded of `Prefer`. */
-                    readonly "Preference-Applied"?: string;
+                    "Preference-Applied"?: string;
                     /** @description Seconds to wait before asking again; only while the job is unfinished. */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -700,103 +700,103 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description The body is not JSON. */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model, or no such version of it. */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The input is too large to stand in a submission. */
-            readonly 413: {
+            413: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body says that it is not JSON. */
-            readonly 415: {
+            415: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body is not a submission, or its input does not fit the model. */
-            readonly 422: {
+            422: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_job: {
-        readonly parameters: {
-            readonly query?: {
+    get_job: {
+        parameters: {
+            query?: {
                 /** @description `input`: with the input as it was submitted. */
-                readonly include?: "input";
+                include?: "input";
                 /** @description Seconds to wait for news; see above. */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: {
+            header?: {
                 /**
                  * @description The `ETag` of the answer that you have.
                  * @example W/"4"
                  */
-                readonly "If-None-Match"?: string;
+                "If-None-Match"?: string;
                 /**
                  * @description `wait=N`: answer when the job has finished, or after N seconds (at most 60). Ignored if malformed.
                  * @example wait=10
                  */
-                readonly Prefer?: string;
+                Prefer?: string;
             };
-            readonly path: {
+            path: {
                 /** @description As the submission's answer gave it. */
-                readonly job_id: string;
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The job, whatever its state. */
-            readonly 200: {
+            200: {
                 headers: {
                     /** @description Changes with every visible change of the job. */
-                    readonly ETag?: string;
+                    ETag?: string;
                     /** @description What was heeded of `Prefer`. */
-                    readonly "Preference-Applied"?: string;
+                    "Preference-Applied"?: string;
                     /** @description Seconds to wait before asking again; only while the job is unfinished. */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -842,63 +842,63 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description Nothing has changed since the answer that `If-None-Match` names. */
-            readonly 304: {
+            304: {
                 headers: {
                     /** @description Changes with every visible change of the job. */
-                    readonly ETag?: string;
-                    readonly [name: string]: unknown;
+                    ETag?: string;
+                    [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description No such job, or not yours. */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The parameters do not fit. */
-            readonly 422: {
+            422: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly cancel_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description As the submission's answer gave it. */
-                readonly job_id: string;
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The job is cancelled, now or before. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -944,65 +944,65 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description The job is being stopped. */
-            readonly 202: {
+            202: {
                 headers: {
                     /** @description Seconds to wait before asking again; only while the job is unfinished. */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description No such job, or not yours. */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The job has finished otherwise. */
-            readonly 409: {
+            409: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_result: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    get_result: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description As the submission's answer gave it. */
-                readonly job_id: string;
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The bare result, as the model gave it. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -1022,65 +1022,65 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    readonly "application/json": unknown;
+                    "application/json": unknown;
                 };
             };
             /** @description No such job, or not yours. */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The job has not finished, or ended without a result. */
-            readonly 409: {
+            409: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The result has been purged. */
-            readonly 410: {
+            410: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly retry_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description As the submission's answer gave it. */
-                readonly job_id: string;
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The same job, queued again. */
-            readonly 202: {
+            202: {
                 headers: {
                     /** @description Seconds to wait before asking again; only while the job is unfinished. */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -1108,51 +1108,51 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description No such job, or not yours. */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The job is not failed, cancelled or expired. */
-            readonly 409: {
+            409: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_models: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    list_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description All models, by name. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -1213,36 +1213,36 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["ModelList"];
+                    "application/json": components["schemas"]["ModelList"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly describe_model: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    describe_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description The model's name. */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The model. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -1299,42 +1299,42 @@ export interface operations {
                      *       "live_workers": 1
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["ModelView"];
+                    "application/json": components["schemas"]["ModelView"];
                 };
             };
             /** @description No such model; the detail names those there are. */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_workers: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    list_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The live ones first. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
                     /**
@@ -1358,16 +1358,16 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["WorkerList"];
+                    "application/json": components["schemas"]["WorkerList"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
-            readonly 503: {
+            503: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -1,0 +1,108 @@
+import { act, screen, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, test, vi } from "vitest";
+import { App } from "./App.tsx";
+import type { Model } from "./api/types.ts";
+import { type Asked, JOB, json, MODEL, SUCCEEDED, serve } from "./testing/api.ts";
+import { show } from "./testing/render.tsx";
+
+const FAILED: Model = {
+  ...MODEL,
+  name: "broken",
+  description: "Does not load.",
+  versions: [{ version: 3, state: "failed", default: true, metrics: null, live_workers: 1, error: "no such file" }],
+};
+
+function api({ method, path, query }: Asked): Response | Promise<Response> {
+  if (path === "/v1/models") return json({ models: [FAILED, MODEL] });
+  if (method === "POST") return json(SUCCEEDED, { status: 202 });
+  if (path === "/v1/jobs") return json({ jobs: [SUCCEEDED], next_cursor: null });
+  if (query.has("include")) return json({ ...SUCCEEDED, input: { text: "used before" } });
+  return json(SUCCEEDED, { headers: { ETag: 'W/"1"' } });
+}
+
+function page(address = "/") {
+  window.history.replaceState(null, "", address);
+  show(<App />);
+  return userEvent.setup();
+}
+
+test("models are listed with their state, and why one has failed", async () => {
+  serve(api);
+  page();
+
+  expect(await screen.findByRole("radio", { name: "broken: failed" })).toBeChecked();
+  expect(screen.getByRole("radio", { name: "reverse: ready" })).not.toBeChecked();
+  expect(screen.getByText(/Does not load/)).toBeVisible();
+  expect(screen.getByText(/no such file/)).toBeVisible();
+});
+
+test("the model that is chosen is in the address, and the browser leads back", async () => {
+  serve(api);
+  const user = page();
+
+  await user.click(await screen.findByRole("radio", { name: "reverse: ready" }));
+  expect(window.location.search).toBe("?model=reverse");
+
+  act(() => {
+    window.history.replaceState(null, "", "/?model=broken");
+    window.dispatchEvent(new PopStateEvent("popstate"));
+  });
+  expect(screen.getByRole("radio", { name: "broken: failed" })).toBeChecked();
+});
+
+test("a job that is submitted is shown, is in the address, and has the focus", async () => {
+  serve(api);
+  const user = page("/?model=reverse");
+
+  await user.click(await screen.findByRole("button", { name: "Fill in the example" }));
+  await user.click(screen.getByRole("button", { name: "Submit" }));
+
+  const title = await screen.findByRole("heading", { name: "reverse" });
+  expect(new URLSearchParams(window.location.search).get("job")).toBe(JOB.id);
+  await vi.waitFor(() => expect(title).toHaveFocus());
+});
+
+test("an address with a job shows it", async () => {
+  serve(api);
+  page(`/?job=${JOB.id}`);
+
+  expect(await screen.findByText("Job of reverse: succeeded")).toBeInTheDocument();
+});
+
+test("a recent job is opened by its link, and its input can be used again", async () => {
+  serve(api);
+  const user = page();
+  const jobs = await screen.findByRole("region", { name: "Recent jobs" });
+
+  await user.click(await within(jobs).findByRole("link"));
+  await user.click(await screen.findByRole("button", { name: "Use this input again" }));
+
+  expect(await screen.findByRole("textbox", { name: "Text" })).toHaveValue("used before");
+  expect(screen.getByRole("radio", { name: "reverse: ready" })).toBeChecked();
+});
+
+test("before any worker has started, it says what is missing", async () => {
+  serve(({ path }) => json(path === "/v1/models" ? { models: [] } : { jobs: [], next_cursor: null }));
+  page();
+
+  expect(await screen.findByText("There is no model yet")).toBeVisible();
+  expect(screen.getByText(/None yet/)).toBeVisible();
+});
+
+describe("without a connection", () => {
+  test("it says so, asks on, and says nothing more once there is one", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"] });
+    let away = true;
+    serve((asked) => (away ? Promise.reject(new TypeError("Failed to fetch")) : api(asked)));
+    page();
+
+    await act(() => vi.advanceTimersByTimeAsync(100));
+    expect(screen.getByText("The API does not answer")).toBeVisible();
+    away = false;
+    await act(() => vi.advanceTimersByTimeAsync(5000));
+
+    expect(screen.queryByText("The API does not answer")).toBeNull();
+    expect(screen.getByRole("radio", { name: "reverse: ready" })).toBeVisible();
+  });
+});

@@ -1,0 +1,250 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, test, vi } from "vitest";
+import type { Job, Json, Model } from "../api/types.ts";
+import { JOB, json, MODEL, problem, serve } from "../testing/api.ts";
+import { show } from "../testing/render.tsx";
+import { ModelForm } from "./ModelForm.tsx";
+
+function form(schema: Record<string, unknown> | null = null, more: Partial<Model> = {}, input: Json | null = null) {
+  const submitted = vi.fn<(job: Job) => void>();
+  const model = { ...MODEL, ...(schema ? { input_schema: schema, example: null } : {}), ...more };
+  show(<ModelForm model={model} input={input === null ? null : { value: input }} onSubmitted={submitted} />);
+  return { submitted, user: userEvent.setup() };
+}
+
+function object(properties: Record<string, unknown>, required: string[] = []): Record<string, unknown> {
+  return { type: "object", properties, required };
+}
+
+/** The input of the one submission that there was. */
+async function submittedInput(user: ReturnType<typeof userEvent.setup>): Promise<unknown> {
+  const asked = serve(() => json(JOB, { status: 202 }));
+  await user.click(screen.getByRole("button", { name: "Submit" }));
+  await waitFor(() => expect(asked).toHaveLength(1));
+  expect(asked[0]).toMatchObject({ method: "POST", path: "/v1/jobs" });
+  return (asked[0]?.body as { input: unknown } | undefined)?.input;
+}
+
+describe("fields", () => {
+  test("text, number, choice and box, with what is empty left out", async () => {
+    const { user } = form(
+      object({
+        text: { type: "string", title: "Text" },
+        size: { type: "integer", minimum: 1, maximum: 9, title: "Size" },
+        mode: { enum: ["fast", "good"], default: "good", title: "Mode" },
+        loud: { type: "boolean", title: "Loud" },
+        note: { type: "string", title: "Note" },
+      }),
+    );
+
+    await user.type(screen.getByRole("textbox", { name: "Text" }), "abc");
+    await user.type(screen.getByRole("textbox", { name: "Size" }), "7");
+    await user.selectOptions(screen.getByRole("combobox", { name: "Mode" }), "fast");
+    await user.click(screen.getByRole("checkbox", { name: "Loud" }));
+
+    expect(await submittedInput(user)).toEqual({ text: "abc", size: 7, mode: "fast", loud: true });
+  });
+
+  test("a list grows, shrinks, and takes what is pasted apart", async () => {
+    const { user } = form(object({ tags: { type: "array", items: { type: "string", title: "Tag" }, title: "Tags" } }));
+
+    await user.click(screen.getByRole("button", { name: "Add tag" }));
+    await user.click(screen.getByRole("textbox", { name: "Tag 1" }));
+    await user.paste("a\n\nb\r\nc");
+    await user.click(screen.getByRole("button", { name: "Remove Tag 2" }));
+    await user.click(screen.getByRole("button", { name: "Add tag" }));
+    await user.type(screen.getByRole("textbox", { name: "Tag 3" }), "d");
+
+    expect(await submittedInput(user)).toEqual({ tags: ["a", "c", "d"] });
+  });
+
+  test("a list takes no more than it may have", async () => {
+    const { user } = form(object({ tags: { type: "array", items: { type: "string" }, maxItems: 1 } }));
+
+    await user.click(screen.getByRole("button", { name: "Add item" }));
+
+    expect(screen.getByRole("button", { name: "Add item" })).toBeDisabled();
+  });
+
+  test("a long list is written one a line", async () => {
+    const tags = Array.from({ length: 60 }, (_, place) => `tag ${place}`);
+    const { user } = form(object({ tags: { type: "array", items: { type: "string" }, title: "Tags" } }), {}, { tags });
+
+    await user.type(screen.getByRole("textbox", { name: "Tags" }), "\nlast");
+
+    expect(await submittedInput(user)).toEqual({ tags: [...tags, "last"] });
+  });
+
+  test("an object within an object is opened first", async () => {
+    const { user } = form(
+      object({ more: { ...object({ deep: { type: "string", title: "Deep" } }, ["deep"]), title: "More" } }),
+    );
+
+    await user.click(within(screen.getByRole("group", { name: "More" })).getByRole("button", { name: "Fill in" }));
+    await user.type(screen.getByRole("textbox", { name: "Deep" }), "x");
+
+    expect(await submittedInput(user)).toEqual({ more: { deep: "x" } });
+  });
+
+  test("what may be null is null where it has to be given", async () => {
+    const { user } = form(object({ a: { anyOf: [{ type: "number" }, { type: "null" }], title: "A" } }, ["a"]));
+
+    expect(await submittedInput(user)).toEqual({ a: null });
+  });
+
+  test("what has no field is written as JSON", async () => {
+    const { user } = form(object({ value: { title: "Value" } }));
+
+    await user.click(screen.getByRole("textbox", { name: "Value" }));
+    await user.paste('{"any": [1, null]}');
+
+    expect(await submittedInput(user)).toEqual({ value: { any: [1, null] } });
+  });
+
+  test("an input that is no object at all", async () => {
+    const { user } = form({});
+
+    await user.type(screen.getByRole("textbox", { name: "Input" }), "3");
+
+    expect(await submittedInput(user)).toBe(3);
+  });
+
+  test("of several possibilities one is sent, and the others wait", async () => {
+    const properties = { image: { type: "string", title: "Image" }, pixels: { type: "string", title: "Pixels" } };
+    const { user } = form({ ...object(properties), oneOf: [{ required: ["image"] }, { required: ["pixels"] }] });
+
+    await user.type(screen.getByRole("textbox", { name: "Image" }), "i");
+    await user.click(screen.getByRole("radio", { name: "Pixels" }));
+    await user.type(screen.getByRole("textbox", { name: "Pixels" }), "p");
+
+    expect(await submittedInput(user)).toEqual({ pixels: "p" });
+    await user.click(screen.getByRole("radio", { name: "Image" }));
+    expect(screen.getByRole("textbox", { name: "Image" })).toHaveValue("i");
+  });
+
+  test("a file becomes a data URL", async () => {
+    const { user } = form(
+      object({ file: { ...object({ data: { type: "string", format: "data-url" } }, ["data"]), title: "File" } }, [
+        "file",
+      ]),
+    );
+
+    const chooser = document.querySelector<HTMLInputElement>("input[type=file]");
+    if (chooser === null) throw new Error("no chooser");
+    await user.upload(chooser, new File(["hello"], "a.txt", { type: "text/plain" }));
+    await waitFor(() => expect(screen.getByText("a.txt")).toBeVisible());
+
+    expect(await submittedInput(user)).toEqual({ file: { data: "data:text/plain;base64,aGVsbG8=" } });
+  });
+});
+
+test("the example fills the form, and starting over empties it", async () => {
+  const { user } = form();
+  const text = () => screen.getByRole("textbox", { name: "Text" });
+
+  await user.click(screen.getByRole("button", { name: "Fill in the example" }));
+  expect(text()).toHaveValue("abc");
+  await user.click(screen.getByRole("button", { name: "Start over" }));
+
+  expect(text()).toHaveValue("");
+});
+
+test("a submission is told to the page, once", async () => {
+  const { user, submitted } = form(null, {}, { text: "abc" });
+  serve(() => json(JOB, { status: 202 }));
+
+  await user.click(screen.getByRole("button", { name: "Submit" }));
+
+  await waitFor(() => expect(submitted).toHaveBeenCalledTimes(1));
+  expect(submitted.mock.calls[0]?.[0]).toEqual(JOB);
+});
+
+describe("what is wrong", () => {
+  test("is said beside the field before anything is sent, and the field has the focus", async () => {
+    const { user } = form();
+    const asked = serve(() => json(JOB));
+
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    const text = screen.getByRole("textbox", { name: "Text" });
+    expect(text).toBeInvalid();
+    expect(text).toHaveAccessibleDescription(/This is needed/);
+    expect(text).toHaveFocus();
+    expect(asked).toHaveLength(0);
+  });
+
+  test("goes away as soon as something is changed", async () => {
+    const { user } = form();
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    await user.type(screen.getByRole("textbox", { name: "Text" }), "a");
+
+    expect(screen.getByRole("textbox", { name: "Text" })).toBeValid();
+  });
+
+  test("broken JSON is not sent", async () => {
+    const { user } = form(object({ value: { title: "Value" } }));
+    const asked = serve(() => json(JOB));
+    await user.click(screen.getByRole("textbox", { name: "Value" }));
+    await user.paste("{broken");
+
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    expect(screen.getByRole("textbox", { name: "Value" })).toHaveAccessibleDescription(/not JSON/);
+    expect(asked).toHaveLength(0);
+  });
+
+  test("what the API alone knows stands beside the field as well", async () => {
+    const { user } = form(null, {}, { text: "abc" });
+    serve(() =>
+      problem(422, {
+        title: "The request does not fit",
+        detail: "The input does not fit the model.",
+        errors: [
+          { path: "/input/text", message: "is rude" },
+          { path: "/queue_ttl", message: "is too long" },
+        ],
+      }),
+    );
+
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    const text = screen.getByRole("textbox", { name: "Text" });
+    await waitFor(() => expect(text).toHaveAccessibleDescription(/is rude/));
+    expect(text).toHaveFocus();
+    const alert = screen.getByRole("alert");
+    expect(alert).toHaveTextContent("The input does not fit the model.");
+    expect(alert).toHaveTextContent("/queue_ttl: is too long");
+    expect(alert).not.toHaveTextContent("is rude");
+  });
+
+  test("a fault in a part that the form does not show is not lost", async () => {
+    const { user } = form(null, {}, { text: "abc" });
+    serve(() => problem(422, { title: "No", errors: [{ path: "/input/hidden/part", message: "is unknown" }] }));
+
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    expect(await screen.findByText("/hidden/part: is unknown")).toBeVisible();
+  });
+
+  test("without an answer it is not known whether the job was stored", async () => {
+    const { user, submitted } = form(null, {}, { text: "abc" });
+    const asked = serve(() => Promise.reject(new TypeError("Failed to fetch")));
+
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    expect(await screen.findByRole("alert")).toHaveTextContent("may or may not have been stored");
+    expect(asked).toHaveLength(1);
+    expect(submitted).not.toHaveBeenCalled();
+  });
+
+  test("what is no problem document is said all the same", async () => {
+    const { user } = form(null, {}, { text: "abc" });
+    serve(() => new Response("<html>Bad gateway</html>", { status: 502 }));
+
+    await user.click(screen.getByRole("button", { name: "Submit" }));
+
+    expect(await screen.findByRole("alert")).toHaveTextContent("The API answered with status 502");
+  });
+});

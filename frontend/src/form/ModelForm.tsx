@@ -1,0 +1,178 @@
+import { Alert, Button, Group } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
+import { submitJob } from "../api/client.ts";
+import { ApiProblem, Unreachable } from "../api/failures.ts";
+import type { Fault, Job, Json, Model } from "../api/types.ts";
+import { type Draft, emptyDraft, isGroup, read } from "../schema/draft.ts";
+import { type Field, fieldOf } from "../schema/field.ts";
+import { below } from "../schema/pointer.ts";
+import { validatorOf } from "../schema/validate.ts";
+import { FormField } from "./FormField.tsx";
+import classes from "./ModelForm.module.css";
+import { Properties } from "./Properties.tsx";
+import { complaint, unplaced } from "./props.ts";
+
+interface Props {
+  readonly model: Model;
+  /** What to begin with; a new object fills the form anew. */
+  readonly input: { readonly value: Json } | null;
+  readonly onSubmitted: (job: Job) => void;
+}
+
+const INPUT = "/input"; // where a submission has it
+
+/** The form that a model's schema asks for. What is wrong is said beside the field that it is about. */
+export function ModelForm({ model, input, onSubmitted }: Props) {
+  const schema = model.input_schema;
+  const field = useMemo(() => fieldOf(schema, schema), [schema]);
+  const validate = useMemo(() => validatorOf(schema), [schema]);
+  const form = useRef<HTMLFormElement>(null);
+  const [draft, setDraft] = useState<Draft>(() => input?.value ?? emptyDraft(field));
+  const [faults, setFaults] = useState<readonly Fault[]>([]);
+  // Fields keep what is written in them: to fill them from outside, they are made anew.
+  const [filled, setFilled] = useState(0);
+  const [refused, setRefused] = useState(0);
+  const submission = useMutation({ mutationFn: (value: Json) => submitJob(model.name, value), onSuccess: onSubmitted });
+
+  useEffect(() => {
+    if (refused > 0) focusFirstFault(form.current);
+  }, [refused]);
+
+  const fill = (value: Draft) => {
+    setDraft(value);
+    setFaults([]);
+    submission.reset();
+    setFilled((count) => count + 1);
+  };
+  const refuse = (found: readonly Fault[]) => {
+    setFaults(found);
+    setRefused((count) => count + 1);
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (submission.isPending) return;
+    const { value, faults: lacking } = read(field, draft, true);
+    const sent = value ?? null;
+    const known = new Set(lacking.map(({ path }) => path));
+    const found = [...lacking, ...validate(sent).filter(({ path }) => !known.has(path) && !covers(path, known, field))];
+    submission.reset();
+    if (found.length > 0) return refuse(found);
+    setFaults([]);
+    submission.mutate(sent, { onError: (error) => refuse(inputFaults(error)) });
+  };
+  const change = (next: Draft) => {
+    setDraft(next);
+    if (faults.length > 0) setFaults([]);
+  };
+
+  return (
+    // What a browser would check itself is checked here, so that all of it is said in one way.
+    <form ref={form} onSubmit={submit} noValidate className={classes["form"]} aria-label={`Input of ${model.name}`}>
+      <div key={filled} className={classes["fields"]}>
+        <Root field={field} draft={draft} onChange={change} faults={faults} example={model.example} />
+      </div>
+      <Refusal error={submission.error} />
+      <p className={classes["count"]} role="status">
+        {faults.length > 0 && !submission.error && "Not submitted: see what is said beside the fields."}
+      </p>
+      <Group>
+        <Button type="submit" loading={submission.isPending}>
+          Submit
+        </Button>
+        {model.example !== null && (
+          <Button variant="default" onClick={() => fill(model.example as Draft)}>
+            Fill in the example
+          </Button>
+        )}
+        <Button variant="subtle" color="gray" onClick={() => fill(emptyDraft(field))}>
+          Start over
+        </Button>
+      </Group>
+    </form>
+  );
+}
+
+interface RootProps {
+  readonly field: Field;
+  readonly draft: Draft;
+  readonly onChange: (draft: Draft) => void;
+  readonly faults: readonly Fault[];
+  readonly example: unknown;
+}
+
+/** The properties of an input stand for themselves: only other kinds of it need a name. */
+function Root({ field, draft, onChange, faults, example }: RootProps) {
+  if (field.kind !== "group") {
+    return (
+      <FormField
+        field={field}
+        label="Input"
+        required
+        draft={draft}
+        onChange={onChange}
+        faults={faults}
+        example={example}
+      />
+    );
+  }
+  const error = complaint(unplaced(faults, new Set(field.properties.map(({ name }) => name))));
+  return (
+    <>
+      {error && (
+        <Alert color="red" data-invalid>
+          {error}
+        </Alert>
+      )}
+      <Properties
+        properties={field.properties}
+        draft={isGroup(draft) ? draft : {}}
+        onChange={onChange}
+        faults={faults}
+        example={example}
+      />
+    </>
+  );
+}
+
+/** What the API has against a submission, besides what is said beside the fields. */
+function Refusal({ error }: { readonly error: Error | null }) {
+  if (error === null) return null;
+  if (error instanceof Unreachable) {
+    return (
+      <Alert color="red" title="The API does not answer" role="alert">
+        The job may or may not have been stored: look at the list of jobs before you submit it again.
+      </Alert>
+    );
+  }
+  const elsewhere = error instanceof ApiProblem ? error.faults.filter(({ path }) => below(path, INPUT) === null) : [];
+  return (
+    <Alert color="red" title={error.message} role="alert" className={classes["refusal"] ?? ""}>
+      {[error instanceof ApiProblem ? error.detail : "", complaint(elsewhere)].filter(Boolean).join("\n")}
+    </Alert>
+  );
+}
+
+function inputFaults(error: Error): readonly Fault[] {
+  if (!(error instanceof ApiProblem)) return [];
+  return error.faults.flatMap(({ path, message }) => {
+    const inside = below(path, INPUT);
+    return inside === null ? [] : [{ path: inside, message }];
+  });
+}
+
+/** Of "one of these is needed" nothing is left to say, where it is said of the one that was chosen. */
+function covers(path: string, known: ReadonlySet<string>, field: Field): boolean {
+  return path === "" && field.kind === "either" && known.size > 0;
+}
+
+function focusFirstFault(form: HTMLElement | null): void {
+  const first = form?.querySelector<HTMLElement>("[aria-invalid=true], [data-invalid]");
+  const target = first?.matches("input, textarea, select, button")
+    ? first
+    : first?.querySelector<HTMLElement>(FOCUSABLE);
+  (target ?? first)?.focus({ preventScroll: true });
+  first?.scrollIntoView({ block: "center", behavior: "auto" });
+}
+
+const FOCUSABLE = "input, textarea, select, button, [tabindex]";

@@ -1,0 +1,14 @@
+import { Badge } from "@mantine/core";
+import type { JobState } from "../api/types.ts";
+import classes from "./StateBadge.module.css";
+import { STATES } from "./states.ts";
+
+/** As wide for each state, so that nothing moves when it changes. */
+export function StateBadge({ state }: { readonly state: JobState }) {
+  const { colour, meaning } = STATES[state];
+  return (
+    <Badge variant="light" color={colour} title={meaning} className={classes["state"] ?? ""}>
+      {state}
+    </Badge>
+  );
+}

@@ -1,0 +1,42 @@
+import { Skeleton, Text } from "@mantine/core";
+import { lazy, Suspense, useMemo } from "react";
+import type { Job } from "../api/types.ts";
+import { chartHeight } from "./chartHeight.ts";
+import { JsonView } from "./JsonView.tsx";
+import classes from "./ResultView.module.css";
+import { percent, type Score, shapeOf } from "./shape.ts";
+import { VectorSummary } from "./VectorSummary.tsx";
+
+// Larger than all else together, and needed by some results only.
+const ScoreChart = lazy(() => import("./ScoreChart.tsx"));
+
+/** A result as what it is, and always as JSON. */
+export function ResultView({ job }: { readonly job: Job }) {
+  const { result } = job;
+  const shape = useMemo(() => shapeOf(result), [result]);
+  if (result === null && job.result_url === null) {
+    return <Text size="sm">The result was kept for a while, and has been removed.</Text>;
+  }
+  return (
+    <div className={classes["result"]}>
+      {shape.kind === "scores" && <Scores headline={shape.headline} scores={shape.scores} />}
+      {shape.kind === "vectors" && <VectorSummary job={job} vectors={shape.vectors} />}
+      <JsonView value={result} name={job.id} url={job.result_url ?? job.urls.result} folded={shape.kind !== "json"} />
+    </div>
+  );
+}
+
+function Scores({ headline, scores }: { readonly headline: string; readonly scores: readonly Score[] }) {
+  const best = scores.find(({ label }) => label === headline);
+  return (
+    <>
+      <p className={classes["headline"]}>
+        <strong>{headline}</strong>
+        {best && <span>{percent(best.score)}</span>}
+      </p>
+      <Suspense fallback={<Skeleton height={chartHeight(scores)} />}>
+        <ScoreChart scores={scores} />
+      </Suspense>
+    </>
+  );
+}
