@@ -13,7 +13,6 @@ class Waiting:
     consumer: Consumer
     most: int
     most_bytes: int
-    seconds: float | None  # of their leases
     answer: "asyncio.Future[list[Delivery]]"
 
 
@@ -40,13 +39,12 @@ class Desk:
         *,
         patience: float | None = None,
         most_bytes: int = MOST_BYTES,
-        seconds: float | None = None,
     ) -> list[Delivery]:
         """At least one, or none after `patience` seconds. Raises what `close` was given. A caller that is cancelled
         loses nothing.
         """
         loop = asyncio.get_running_loop()
-        waiting = Waiting(consumer, most, most_bytes, seconds, loop.create_future())
+        waiting = Waiting(consumer, most, most_bytes, loop.create_future())
         self._waiting[waiting] = None
         self.serve()
         timer = None if patience is None else loop.call_later(patience, _give_up, waiting.answer)
@@ -67,7 +65,7 @@ class Desk:
                 break
             if waiting.answer.done():
                 continue
-            taken = self._subscription.take(waiting.consumer, waiting.most, waiting.most_bytes, waiting.seconds)
+            taken = self._subscription.take(waiting.consumer, waiting.most, waiting.most_bytes)
             if taken:
                 del self._waiting[waiting]
                 waiting.answer.set_result(taken)

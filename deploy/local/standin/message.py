@@ -29,9 +29,11 @@ class Delivery(NamedTuple):
 class Consumer:
     """Whoever is given messages: one pull, or one stream. Its outstanding messages are those leased to it."""
 
-    __slots__ = ("bytes", "messages")
+    __slots__ = ("ack_deadline", "bytes", "messages")
 
-    def __init__(self) -> None:
+    def __init__(self, ack_deadline: float | None = None) -> None:
+        """`ack_deadline`: in seconds; None: as its subscription has it."""
+        self.ack_deadline = ack_deadline
         self.messages = 0
         self.bytes = 0
 

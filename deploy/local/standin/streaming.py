@@ -48,19 +48,17 @@ class Stream(Consumer):
         "_most",
         "_most_bytes",
         "_room",
-        "_seconds",
         "_subscribed",
         "_writing",
     )
 
     def __init__(self, subscribed: Subscribed, first: Any, context: Context) -> None:
-        super().__init__()
+        super().__init__(_checked_deadline(first.stream_ack_deadline_seconds))
         self._subscribed = subscribed
         self._first = first
         self._context = context
         self._most = first.max_outstanding_messages if first.max_outstanding_messages > 0 else math.inf
         self._most_bytes = first.max_outstanding_bytes if first.max_outstanding_bytes > 0 else math.inf
-        self._seconds = _checked_deadline(first.stream_ack_deadline_seconds)
         self._room = asyncio.Event()
         self._writing = asyncio.Lock()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -95,9 +93,7 @@ class Stream(Consumer):
             await self._send(StreamingPullResponse())  # a client should know before the first message
         while True:
             await self._wait_for_room()
-            deliveries = await self._subscribed.desk.wait(
-                self, self._capacity(), most_bytes=self._byte_capacity(), seconds=self._seconds
-            )
+            deliveries = await self._subscribed.desk.wait(self, self._capacity(), most_bytes=self._byte_capacity())
             response = StreamingPullResponse()
             fill(response, deliveries, self._subscribed.queue.policy)
             await self._send(response)
@@ -132,7 +128,7 @@ class Stream(Consumer):
     async def _heed(self, request: Any) -> None:
         """An empty one is a heartbeat."""
         if request.stream_ack_deadline_seconds:
-            self._seconds = _checked_deadline(request.stream_ack_deadline_seconds)
+            self.ack_deadline = _checked_deadline(request.stream_ack_deadline_seconds)
         if not request.ack_ids and not request.modify_deadline_ack_ids:
             return
         queue = self._subscribed.queue

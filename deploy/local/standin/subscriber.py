@@ -125,14 +125,6 @@ class Subscriber:
         most = min(request.max_messages, _MOST_A_PULL)
         patience = 0.0 if request.return_immediately else _patience(context)
         deliveries = await subscribed.desk.wait(Consumer(), most, patience=patience)
-
-        def gone(_context: Context) -> None:
-            if context.cancelled():
-                subscribed.queue.give_back(deliveries)
-                subscribed.desk.serve()
-
-        if deliveries:
-            context.add_done_callback(gone)
         response = PullResponse()
         fill(response, deliveries, subscribed.queue.policy)
         return response

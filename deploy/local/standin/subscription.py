@@ -61,11 +61,9 @@ class Subscription:
         """Whether there may be something to deliver: False is certain."""
         return bool(self._ready or self._lanes)
 
-    def take(
-        self, consumer: Consumer, most: int, most_bytes: int = MOST_BYTES, seconds: float | None = None
-    ) -> list[Delivery]:
-        """Leases what can be delivered now to this consumer, for `seconds` or as long as its policy says."""
-        due = self._clock() + (self.policy.ack_deadline if seconds is None else seconds)
+    def take(self, consumer: Consumer, most: int, most_bytes: int = MOST_BYTES) -> list[Delivery]:
+        """Leases what can be delivered to this consumer now."""
+        due = self._clock() + (consumer.ack_deadline or self.policy.ack_deadline)
         taken: list[Delivery] = []
         room = min(most_bytes, MOST_BYTES)
         while len(taken) < most and (entry := self._next(consumer, room if taken else None)):

@@ -34,7 +34,7 @@ class Scene:
             self.queue.add(self.message(text, key))
 
     def take(self, most: int = 100, consumer: Consumer | None = None, seconds: float | None = None) -> list[Delivery]:
-        return self.queue.take(consumer or Consumer(), most, seconds=seconds)
+        return self.queue.take(consumer or Consumer(seconds), most)
 
     def texts(self, most: int = 100, consumer: Consumer | None = None) -> list[str]:
         return [text(delivery) for delivery in self.take(most, consumer)]
