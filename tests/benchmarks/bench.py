@@ -14,12 +14,16 @@ from tests.benchmarks.scale import Scale
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """folder: for data, removed at the end. log: what all parts say. say: tells the person who waits."""
+    """folder: for data, removed at the end. log: what all parts say. say: tells the person who waits.
+
+    broker: as LocalSystem has it, for all that do not choose one themselves.
+    """
 
     scale: Scale
     folder: Path
     log: IO[str]
     say: Callable[[str], None]
+    broker: str | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def new_folder(self) -> Path:
@@ -28,7 +32,7 @@ class Bench:
     @asynccontextmanager
     async def rig(self, **options: Any) -> AsyncIterator[Rig]:
         """A system of one's own, on an empty database. options: of LocalSystem."""
-        async with rig(self.new_folder(), self.log, **options) as running:
+        async with rig(self.new_folder(), self.log, **{"broker": self.broker, **options}) as running:
             yield running
 
     def rounds(self) -> Iterator[int]:
