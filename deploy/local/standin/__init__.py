@@ -7,7 +7,7 @@
     topic, snapshot, registry what there is, and what belongs to what
     faults                    what goes wrong on request
     desk                      who waits for messages
-    publisher, subscriber, streaming, received, paging, iam
+    publisher, subscriber, streaming, received, paging, iam, schemas
                               the services
     commands, control_service, control
                               how it is told what shall go wrong

@@ -11,6 +11,7 @@ from deploy.local.standin.iam import IamPolicies
 from deploy.local.standin.publisher import Publisher
 from deploy.local.standin.registry import Registry
 from deploy.local.standin.rpc import Gate, Hanging
+from deploy.local.standin.schemas import NoSchemas
 from deploy.local.standin.subscriber import Subscriber
 from shared.errors import BrokerUnavailable
 
@@ -49,7 +50,7 @@ class StandIn:
         self._server: Any = grpc.aio.server(options=_OPTIONS)
         services = (Publisher(self.registry), Subscriber(self.registry), IamPolicies(self.registry))
         self._server.add_generic_rpc_handlers(tuple(service.handler(gate) for service in services))
-        self._server.add_generic_rpc_handlers((ControlService(self.registry, hanging).handler(),))
+        self._server.add_generic_rpc_handlers((ControlService(self.registry, hanging).handler(), NoSchemas()))
         try:
             self._port = self._server.add_insecure_port(self.host)
         except RuntimeError as error:

@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
 
 from deploy.local.standin import limits
-from deploy.local.standin.errors import InvalidArgument, OutOfRange
+from deploy.local.standin.errors import InvalidArgument, OutOfRange, Unsupported
 from deploy.local.standin.filters import parse
 from deploy.local.standin.names import TOPICS, check_name
 from deploy.local.standin.policy import Backoff, Policy
@@ -27,6 +27,7 @@ def complete_topic(given: Any) -> Any:
     """Checked, with its defaults. Raises InvalidArgument."""
     topic = Topic()
     topic.CopyFrom(given)
+    _refuse_unsupported(topic, "schema_settings", "ingestion_data_source_settings")
     _check_labels(topic)
     if topic.HasField("message_retention_duration"):
         _check_retention(topic.message_retention_duration)
@@ -38,6 +39,7 @@ def complete_subscription(given: Any) -> Any:
     """Checked, with its defaults. Raises InvalidArgument."""
     made = Subscription()
     made.CopyFrom(given)
+    _refuse_unsupported(made, "bigquery_config", "cloud_storage_config", "bigtable_config")
     made.ack_deadline_seconds = made.ack_deadline_seconds or limits.ACK_DEADLINE[0]
     limits.check_ack_deadline(made.ack_deadline_seconds)
     _check_labels(made)
@@ -82,6 +84,13 @@ def changed(there: Any, wanted: Any, mask: Any, fixed: Sequence[str], complete: 
     new.CopyFrom(there)
     only.MergeMessage(wanted, new, replace_message_field=True, replace_repeated_field=True)
     return complete(new)
+
+
+def _refuse_unsupported(resource: Any, *fields: str) -> None:
+    """What would silently not happen is refused."""
+    for field, _value in resource.ListFields():
+        if field.name in {*fields, "message_transforms"}:
+            raise Unsupported(f"The stand-in has no {field.name}.")
 
 
 def _check_labels(resource: Any) -> None:

@@ -119,3 +119,11 @@ async def test_a_subscription_that_is_detached_ends_what_waits_for_it_and_has_no
 async def test_a_pull_asks_for_at_least_one(queue: Queue, most: int) -> None:
     with pytest.raises(InvalidArgument, match="max_messages"):
         await queue.pull(most)
+
+
+@pytest.mark.parametrize("seconds", [-1, 601])
+async def test_an_extension_is_of_ten_minutes_at_most(queue: Queue, seconds: int) -> None:
+    await queue.publish("a")
+    messages = await queue.pull()
+    with pytest.raises(InvalidArgument, match="ack deadline"):
+        await queue.extend(seconds, *messages)
