@@ -75,7 +75,7 @@ class Claimer:
         return [*sorted_jobs[Unclaimed.WORKER_NOT_ALIVE], *sorted_jobs[Unclaimed.CLAIMABLE]]
 
     async def put_back(self, jobs: Sequence[InHand]) -> None:
-        """Jobs for a model that this worker does not serve: back through the row, for another worker to take."""
+        """Jobs that this worker does not serve, or not soon: back through the row, for another worker to take."""
         while jobs:
             try:
                 back = await put_back(self._db, [(job.job_id, job.message.publish_no) for job in jobs])
@@ -83,6 +83,6 @@ class Claimer:
                 log.warning("not put back yet", jobs=len(jobs), error=str(error))
                 await asyncio.sleep(RETRY_AFTER)
             else:
-                log.info("put back: not served here", jobs=len(jobs), rows=len(back))
+                log.info("put back", jobs=len(jobs), rows=len(back))
                 self._desk.done(jobs)
                 return

@@ -16,11 +16,13 @@ from ml_service.worker.batcher import Batcher
 from ml_service.worker.claimer import RETRY_AFTER, Claimer
 from ml_service.worker.desk import InHand
 from ml_service.worker.keeper import ChildKeeper
-from ml_service.worker.room import BatchSeconds, batches_ahead, room
+from ml_service.worker.room import AHEAD_BELOW, BatchSeconds, batches_ahead, room
 from ml_service.worker.runner import Runner
 from shared.catalogue import ModelDescription, ModelState, ServedModel
 
 log = structlog.get_logger(__name__)
+
+PASS_ON_EVERY = 1.0  # seconds between looks at whether something here could be running elsewhere
 
 
 class Lane:
@@ -36,6 +38,7 @@ class Lane:
         self._batcher: Batcher[InHand] = Batcher(keeper.batching, time.monotonic)
         self._claimed: asyncio.Queue[Batch] = asyncio.Queue()
         self._running: Batch | None = None
+        self._occupied_at = 0.0  # when the child was last given a batch, or began to load
         self._unstarted = 0  # jobs being claimed, or claimed and waiting for the child
         self._closed = False
         self._woken = asyncio.Event()
@@ -59,9 +62,21 @@ class Lane:
         return room(
             max_size=self._batching.max_size,
             idle=self._running is None,
-            ahead=batches_ahead(self._seconds.estimate),
+            ahead=self._ahead,
             pending=len(self._batcher) + self._unstarted,
         )
+
+    @property
+    def _ahead(self) -> int:
+        """Batches to have at hand besides the one that runs: which takes at least as long as it has taken."""
+        estimate = self._seconds.estimate
+        return batches_ahead(None if estimate is None else max(estimate, self._occupied_for))
+
+    @property
+    def _occupied_for(self) -> float:
+        """Seconds since the child could last take a batch; 0: it can."""
+        occupied = self._running is not None or not self.ready
+        return time.monotonic() - self._occupied_at if occupied else 0.0
 
     def add(self, jobs: Sequence[InHand]) -> None:
         for job in jobs:
@@ -72,6 +87,7 @@ class Lane:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._claim_batches(), name=f"{self.description.name}: claim")
             tasks.create_task(self._run_batches(), name=f"{self.description.name}: run")
+            tasks.create_task(self._pass_on(), name=f"{self.description.name}: pass on")
 
     def close(self) -> None:
         """The worker drains: claim nothing more."""
@@ -107,6 +123,8 @@ class Lane:
 
     def wake(self) -> None:
         """The child's state has changed."""
+        if not self.ready:
+            self._occupied_at = time.monotonic()
         self._woken.set()
 
     async def _claim_batches(self) -> None:
@@ -143,14 +161,14 @@ class Lane:
     def _wants_more(self, *, idle: bool) -> bool:
         if self._closed:
             return False
-        return idle or self._unstarted < self._batching.max_size * batches_ahead(self._seconds.estimate)
+        return idle or self._unstarted < self._batching.max_size * self._ahead
 
     async def _run_batches(self) -> None:
         while True:
             batch = await self._claimed.get()
             self._running = batch
             self._unstarted -= len(batch.attempts)
-            begin = time.monotonic()
+            self._occupied_at = begin = time.monotonic()
             try:
                 if await self._runner.run(batch, self.keeper):
                     self._seconds.note(time.monotonic() - begin)
@@ -159,6 +177,14 @@ class Lane:
                 self._note_free()
                 self._woken.set()
                 self._on_room.set()
+
+    async def _pass_on(self) -> None:
+        """What came while the child was thought quick, or late, of a pull that was still open, goes to other workers."""
+        while True:
+            await asyncio.sleep(PASS_ON_EVERY)
+            if self._occupied_for >= AHEAD_BELOW and not self._closed:
+                await self._claimer.put_back(self.take_unclaimed())
+                await self._runner.hand_back(self.take_unstarted())
 
     def _note_free(self) -> None:
         if self._running is None and not self._unstarted:

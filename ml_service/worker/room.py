@@ -2,8 +2,9 @@
 
 import math
 
-# A batch that takes longer than this is not claimed ahead: what the device would wait for the next one (a pull, a claim,
-# some 0.1 s) is little beside it, and a job waiting here could be running elsewhere.
+# Beside a batch that takes longer than this nothing is claimed ahead: what the device would wait for the next one (a pull, a
+# claim, some 0.1 s) is little beside it, and a job waiting here could be running elsewhere. What is here already when a batch
+# turns out to be such a one is passed on.
 AHEAD_BELOW = 5.0  # seconds
 # Short batches are claimed ahead for this long: a pull's round trip, and the ticks on which brokers deliver.
 AHEAD_FOR = 0.25  # seconds

@@ -80,6 +80,10 @@ class Runner:
             self._settle_behind(endings, alone=batch.alone)
         return computed
 
+    async def hand_back(self, attempts: Sequence[Attempt]) -> None:
+        """Claimed, and not started: back to the queue, uncharged."""
+        await self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in attempts])
+
     async def finish_settling(self) -> None:
         """Waits until everything that was computed has been settled."""
         while self._settling:

@@ -290,7 +290,7 @@ class Worker:
 
     def _hand_back_unstarted(self) -> None:
         unstarted = [attempt for lane in self._lanes.values() for attempt in lane.take_unstarted()]
-        self._aside(self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in unstarted]))
+        self._aside(self._runner.hand_back(unstarted))
 
     def _end(self, tasks: Sequence[asyncio.Task[None]], name: str = "") -> None:
         for task in tasks:

@@ -160,7 +160,7 @@ async def explain_unclaimed(
 
 
 async def put_back(db: Database, messages: Collection[tuple[UUID, int]]) -> list[UUID]:
-    """Re-queues jobs that this worker does not serve, for another to take. messages: (job id, publish_no of the message)."""
+    """Re-queues jobs that this worker does not serve, or not soon, for another. messages: (job id, publish_no) of each."""
     ids, numbers = [job_id for job_id, _ in messages], [number for _, number in messages]
     return [row["id"] for row in await db.fetch(_PUT_BACK, id=ids, publish_no=numbers)]
 

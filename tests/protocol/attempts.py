@@ -28,6 +28,7 @@ from tests.protocol.values import (
     Move,
     Process,
     Task,
+    chance,
     fair,
     fault,
 )
@@ -128,6 +129,9 @@ class Attempts(Worker):
         if self.process.stopping and mine:
             back = self._moved(dict.fromkeys(mine, HANDED_BACK))
             yield fair(f"{self.name} hands back all that it has", self.becomes(back))
+        elif self._in(IN_CHILD) and self._in(CLAIMED):
+            back = self._moved(dict.fromkeys(self._in(CLAIMED), HANDED_BACK))
+            yield chance(f"{self.name} is busy: hands back what waits", self.becomes(back))
 
     def _stopped(self, task: Task) -> Process:
         """Rule 10: a child that is killed on behalf of one task takes the rest of its batch along."""

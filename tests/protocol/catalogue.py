@@ -15,6 +15,7 @@ SCENARIOS = {
     "queue_ttl": Scenario((GOOD,), ttls=1),
     "a batch": Scenario((GOOD, GOOD), faults=0),
     "a hanging job in a batch": Scenario((HANGS, GOOD), faults=0, max_attempts=1),
+    "a busy worker and an idle one": Scenario((GOOD, GOOD), workers=2, faults=0, users=0, lossy=False),
     "a stranger, reliable": Scenario((GOOD,), workers=2, users=0, stranger=True, lossy=False),
     "killed before the start": Scenario((KILLS_BEFORE_START,), faults=0, users=0),
     # Longer ones, some seconds to a minute each:
@@ -27,7 +28,7 @@ SCENARIOS = {
     "two faults and two users": Scenario((ANY,), faults=2, users=2),
     "two faults and two users, reliable": Scenario((ANY,), faults=2, users=2, lossy=False),
 }
-QUICK = tuple(SCENARIOS)[:10]
+QUICK = tuple(SCENARIOS)[:11]
 
 
 @dataclass(frozen=True)

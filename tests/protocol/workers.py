@@ -11,6 +11,7 @@ from tests.protocol.values import (
     GOOD,
     HANDED_BACK,
     HELD,
+    IN_CHILD,
     UP,
     House,
     Job,
@@ -162,6 +163,7 @@ class Worker:
         for message in self.process.inbox:
             if self.house.database:
                 yield self._put_back(message) if self.stranger else self._claim(message)
+                yield from self._pass_on(message)
         yield from self.late_claims()
 
     def _acked(self, message: Message, house: House | None = None) -> House:
@@ -173,6 +175,13 @@ class Worker:
         put = self.rules.put_back(self.house.jobs[message.job], message.publish_no)
         house = self.house.with_job(message.job, put)
         return fair(f"{self.name} does not serve {message}: put back, acked", self._acked(message, house))
+
+    def _pass_on(self, message: Message) -> Iterator[Move]:
+        """What a long batch keeps from being claimed is put back, too: another worker may be idle."""
+        if any(task.phase == IN_CHILD for task in self.process.tasks) and not self.stranger:
+            put = self.rules.put_back(self.house.jobs[message.job], message.publish_no)
+            house = self.house.with_job(message.job, put)
+            yield chance(f"{self.name} is busy: {message} put back, acked", self._acked(message, house))
 
     def _claimed(self, message: Message) -> Job | None:
         if not self.fit() and not (self.house.database and self.rules.broken("the_dead_claim")):

@@ -9,6 +9,7 @@ import pytest
 
 from ml_service.model import Batching
 from ml_service.worker import lane as lane_module
+from ml_service.worker import room as room_module
 from ml_service.worker.lane import Lane
 from shared.catalogue import ModelState
 from shared.states import JobState
@@ -76,6 +77,14 @@ async def line(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[L
     yield line
     running.cancel()
     await asyncio.wait({running})
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch soon lasts too long for others to wait behind it."""
+    for module in (lane_module, room_module):
+        monkeypatch.setattr(module, "AHEAD_BELOW", 0.05)
+    monkeypatch.setattr(lane_module, "PASS_ON_EVERY", 0.01)
 
 
 async def still(condition: Callable[[], bool]) -> bool:
@@ -184,6 +193,57 @@ async def test_a_batch_that_runs_can_be_asked_to_stop(line: Line) -> None:
     await line.settled()
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_what_comes_late_is_passed_on_while_a_batch_lasts(line: Line) -> None:
+    """Rule 5: a pull that was still open brings it here, while another worker may be idle."""
+    await line.busy()
+    (late,) = await line.deliver('"late"')
+    await line.bench.db.until(lambda: line.bench.db.asked["put_back"] == 1)
+    await until_left_with(line, 1)
+    row = await line.bench.stage.row(late)
+    assert (row["state"], row["publish_no"], row["published_at"], row["attempt"]) == ("queued", 2, None, 0)
+    line.keeper.hand_child.free.set()
+    await line.settled(line.jobs[0])
+    assert line.keeper.hand_child.sent == [['"busy"']]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_was_claimed_ahead_is_passed_on_when_a_batch_lasts(line: Line) -> None:
+    """Uncharged; and no more is asked for while it does."""
+    line.lane._seconds.note(0.001)
+    await line.busy()
+    ids = await line.deliver(*"1234")
+    await until_left_with(line, 1)
+    for job_id in ids:
+        row = await line.bench.stage.row(job_id)
+        assert (row["state"], row["attempt"], row["charged"], row["free_losses"]) == ("queued", 1, 0, 0)
+    assert line.lane.room == 0
+    line.keeper.hand_child.free.set()
+    await line.settled(line.jobs[0])
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_waits_for_a_model_that_loads_for_long_is_passed_on(line: Line) -> None:
+    line.keeper.state = ModelState.LOADING
+    line.lane.wake()
+    (early,) = await line.deliver('"early"')
+    await until_left_with(line, 0)
+    assert (await line.bench.stage.row(early))["publish_no"] == 2
+
+
+async def test_what_waits_behind_a_short_batch_stays(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passing it on would cost more than it waits here."""
+    monkeypatch.setattr(lane_module, "PASS_ON_EVERY", 0.001)
+    line.knows_batches_to_be_short()
+    await line.busy()
+    await line.deliver(*"12345")
+    await line.unstarted(SIZE)
+    await asyncio.sleep(0.05)  # fifty looks
+    assert (line.lane._unstarted, len(line.bench.desk)) == (SIZE, SIZE + 2)
+    line.keeper.hand_child.free.set()
+    await line.settled()
+
+
 async def test_what_has_not_started_can_be_taken_away(line: Line) -> None:
     """For a drain: it is handed back, and its room is free again."""
     line.knows_batches_to_be_short()
@@ -264,6 +324,15 @@ async def test_it_knows_the_newest_that_it_claimed(line: Line) -> None:
     await line.settled()
     assert line.lane.newest_claimed == published
     assert older != newer
+
+
+async def until_left_with(line: Line, count: int) -> None:
+    """Waits until so many jobs are here, the running ones among them."""
+
+    async def left() -> bool:
+        return len(line.bench.desk) == count and len(line.bench.held) == count
+
+    await until(left, 20)
 
 
 async def until_quiet(line: Line) -> None:
