@@ -103,7 +103,7 @@ function Actions({ job, onReuse }: { readonly job: Job; readonly onReuse: (job: 
           </Button>
         )}
         {canBeRetried(job.state) && (
-          <Button variant="light" size="xs" loading={retry.isPending} onClick={() => retry.mutate()}>
+          <Button variant="default" size="xs" loading={retry.isPending} onClick={() => retry.mutate()}>
             Retry
           </Button>
         )}

@@ -46,7 +46,7 @@ export function RecentJobs({ chosen, model, onChoose }: Props) {
             >
               <span className={classes["model"]}>{job.model}</span>
               <span className={classes["time"]}>{ago(now - Date.parse(job.created_at))}</span>
-              <StateBadge state={job.state} />
+              <StateBadge state={job.state} small />
             </a>
           </li>
         ))}

@@ -20,11 +20,12 @@ function ScoreChart({ scores }: { readonly scores: readonly Score[] }) {
         orientation="vertical"
         valueFormatter={percent}
         withBarValueLabel
+        withTooltip={false}
         maxBarWidth={18}
         gridAxis="none"
         tickLine="none"
         xAxisProps={{ domain: [0, 1], tickFormatter: (share: number) => `${Math.round(share * 100)} %` }}
-        yAxisProps={{ width: widest * 7.5 + 12, interval: 0, tickFormatter: shortened }}
+        yAxisProps={{ width: widest * 8 + 16, interval: 0, tickFormatter: shortened }}
         barChartProps={{ margin: { top: 4, right: 48, bottom: 0, left: 0 }, accessibilityLayer: false }}
         barProps={{ radius: 3, isAnimationActive: false }}
         aria-hidden
