@@ -42,7 +42,7 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Page:
     folder: Path = FOLDER
-    path: Mapping[str, str] = field(default_factory=lambda: os.environ)  # where PATH is looked up
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)  # its PATH says which Node there is
 
     @property
     def built(self) -> bool:
@@ -68,7 +68,7 @@ class Page:
 
     def _installed(self) -> Node:
         """Everything that the lock names, and nothing else."""
-        node = find_node(json.loads((self.folder / "package.json").read_text())["engines"]["node"], self.path)
+        node = find_node(json.loads((self.folder / "package.json").read_text())["engines"]["node"], self.environment)
         digest = hashlib.sha256((self.folder / "package-lock.json").read_bytes()).hexdigest()
         stamp = self.folder / "node_modules/.installed"
         if not (stamp.is_file() and stamp.read_text() == digest):
