@@ -36,7 +36,7 @@ def _run(broker: LocalBroker) -> int:
             status = process.wait()
     except KeyboardInterrupt:
         return 0
-    print(f"error: it {how_it_ended(status)}", file=sys.stderr)
+    print(f"error: the broker {how_it_ended(status)}", file=sys.stderr)
     return 1
 
 

@@ -61,11 +61,11 @@ class Stream(Consumer):
         self._most_bytes = first.max_outstanding_bytes if first.max_outstanding_bytes > 0 else math.inf
         self._room = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[Refused] = asyncio.get_running_loop().create_future()
 
     def close(self, error: Refused) -> None:
         if not self._closed.done():
-            self._closed.set_exception(error)
+            self._closed.set_result(error)
 
     def lost(self, size: int) -> None:
         super().lost(size)
@@ -76,17 +76,23 @@ class Stream(Consumer):
         self._subscribed.streams.add(self)
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
-            done, _ = await asyncio.wait({*tasks, self._closed}, return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                one.result()
+            ends: set[asyncio.Future[Any]] = {*tasks, self._closed}
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if self._closed in done:
+                raise self._closed.result()
+            for task in done:
+                task.result()
         finally:
-            self._subscribed.streams.discard(self)
-            self._closed.cancel()
             for task in tasks:
                 task.cancel()
+            self._leave()  # before anything is waited for: this may be cancelled once more
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._subscribed.queue.abandon(self)
-            self._subscribed.desk.serve()
+
+    def _leave(self) -> None:
+        self._closed.cancel()
+        self._subscribed.streams.discard(self)
+        self._subscribed.queue.abandon(self)
+        self._subscribed.desk.serve()
 
     async def _write(self) -> None:
         if self._subscribed.queue.policy.exactly_once or self._subscribed.queue.policy.ordered:

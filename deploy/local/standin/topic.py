@@ -35,11 +35,11 @@ class Subscribed:
 
     def detach(self) -> None:
         self.settings.detached = True
-        self.queue.clear()
         self.close(_detached(self.name))
 
     def close(self, error: Refused) -> None:
-        """Whoever waits, or has a stream, gets this."""
+        """Whoever waits, or has a stream, gets this. Nothing is left of its messages."""
+        self.queue.clear()
         self.desk.close(error)
         for stream in list(self.streams):
             stream.close(error)

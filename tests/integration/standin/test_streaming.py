@@ -10,6 +10,7 @@ import pytest
 from google.pubsub_v1.types import StreamingPullRequest, StreamingPullResponse
 
 from deploy.local.standin.server import StandIn
+from deploy.local.standin.streaming import Stream as OpenStream
 from shared.broker.channel import Clients
 from tests.integration.standin.conftest import Queue
 
@@ -199,3 +200,38 @@ async def test_two_streams_share_what_comes(server: StandIn, queue: Queue) -> No
         await queue.publish(*map(str, range(150)))
         shares = [len(await first.messages()), len(await second.messages())]
     assert sorted(shares) == [50, 100]
+
+
+class Stuck:
+    """A context whose client takes nothing, and whose writing takes a while to end."""
+
+    def __init__(self) -> None:
+        self.writing = asyncio.Event()
+
+    async def read(self) -> Any:
+        await asyncio.Event().wait()
+
+    async def write(self, _response: Any) -> None:
+        self.writing.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+
+
+async def test_what_a_stream_had_is_given_back_even_if_it_is_cancelled_while_it_ends(
+    server: StandIn, queue: Queue
+) -> None:
+    """gRPC cancels once for the failed write, and once for the connection."""
+    subscribed = server.registry.subscriptions[queue.name]
+    first = StreamingPullRequest.pb()(subscription=queue.name, stream_ack_deadline_seconds=600)
+    stuck = Stuck()
+    running = asyncio.create_task(OpenStream(subscribed, first, stuck).run())
+    await queue.publish("a")
+    await stuck.writing.wait()
+    for _ in range(2):
+        running.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait({running})
+    assert await queue.texts() == ["a"]
+    assert not subscribed.streams

@@ -17,6 +17,7 @@ import pytest
 from deploy.local.errors import CannotStart
 from deploy.local.postgres import Postgres
 from deploy.local.system import LocalSystem
+from shared.broker.pubsub import Pubsub
 from tests.unit.deploy.local.signs import gone, until, wait_until
 
 
@@ -197,3 +198,19 @@ async def test_a_second_system_on_the_same_folder_is_refused_and_the_first_unhar
             async with LocalSystem(tmp_path / "data", port=0):
                 pass
         assert _status(system.url) == 200
+
+
+async def test_the_stand_in_can_be_restarted_and_comes_back_empty(
+    tmp_path: Path, models: Path, database_url: str
+) -> None:
+    async with LocalSystem(
+        tmp_path / "data", port=0, workers=0, models=models, database_url=database_url, broker="embedded"
+    ) as system:
+        host = system.environment["PUBSUB_EMULATOR_HOST"]
+        broker = await Pubsub.connect("restart", host)
+        try:
+            assert await broker.provision("echo")
+            await system.restart_broker()
+            assert await broker.provision("echo")  # made anew
+        finally:
+            await broker.close()
