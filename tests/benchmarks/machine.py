@@ -2,7 +2,9 @@
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,6 +25,7 @@ BUSY = 0.3  # load per core at the start, above which the figures are of little 
 
 def machine() -> dict[str, Any]:
     return {
+        "commit": _commit(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": cores(),
@@ -50,10 +53,21 @@ def busy() -> str | None:
     )
 
 
+def _commit() -> str:
+    """Of this source, `-dirty` where it was changed since; empty where git does not know."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        return subprocess.run(
+            command, cwd=Path(__file__).parent, check=False, capture_output=True, text=True
+        ).stdout.strip()
+    except OSError:
+        return ""
+
+
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:  # noqa: PTH123
-            names = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        names = []
-    return names[0] if names else platform.processor()
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())

@@ -17,6 +17,7 @@ from deploy.local.ports import HOST, answers, free_port
 from deploy.local.supervisor import Component, Supervised
 from deploy.local.system import LocalSystem
 from tests.benchmarks.load import Answered, Load, send
+from tests.benchmarks.memory import children_of
 
 CLIENTS = 32
 MODELS = Path(__file__).with_name("models")
@@ -58,6 +59,11 @@ class Rig:
     async def send(self, requests: list[bytes], seconds: float | None = None) -> Answered:
         """By 32 clients."""
         return await send(Load(self.port, CLIENTS, requests, seconds))
+
+    def parts(self, worker: Supervised | None = None) -> dict[str, list[int]]:
+        """The processes of each part as they are now; those of Postgres are many."""
+        pids = {name: [part.pid, *children_of(part.pid)] for name, part in self.system.processes.items()}
+        return pids if worker is None else pids | {"worker": [worker.pid], "children": children_of(worker.pid)}
 
     async def register(self, *models: str) -> None:
         """Puts them into the catalogue and makes their queues, without a worker."""

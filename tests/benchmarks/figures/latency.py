@@ -32,7 +32,7 @@ QUEUE = "bench-tick"
 WARM_UP = 5  # jobs
 # Seconds between two. Drawn, and over more than the emulator's tick of 50 ms: with the same pause each time, all would
 # meet the tick at the same moment, and the figure would be that of the moment.
-PAUSE = (0.03, 0.09)
+PAUSE = (0.02, 0.07)
 
 Once = Callable[[], Awaitable[float]]  # -> seconds
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.database.pool import Database
 from tests.benchmarks.bench import Bench, Benchmark
+from tests.benchmarks.cpu import cpu_of
 from tests.benchmarks.figure import Aim, Figure
 from tests.benchmarks.load import Answered, Load, request, send
 from tests.benchmarks.parked import park
@@ -51,16 +52,19 @@ async def measure(bench: Bench) -> list[Figure]:
         sizes = [len((await rig.http.get(f"/v1/jobs/{job_id}")).content) for job_id, _ in jobs[:2]]
         ours: dict[Kind, list[Answered]] = {kind: [] for kind in KINDS}
         bare: dict[Kind, list[Answered]] = {kind: [] for kind in KINDS}
+        used: dict[Kind, list[dict[str, float]]] = {kind: [] for kind in KINDS}
         async with bare_api(rig, max(sizes), sum(sizes) // 2) as bare_port:
             for _ in bench.rounds():
                 for kind in KINDS:
                     requests = kind.requests(jobs)
                     bare[kind].append(await send(Load(bare_port, CLIENTS, requests, bench.scale.seconds)))
-                    ours[kind].append(await rig.send(requests, bench.scale.seconds))
-    return [_figure(kind, ours[kind], bare[kind]) for kind in KINDS]
+                    with cpu_of(rig.parts()) as cpu:
+                        ours[kind].append(await rig.send(requests, bench.scale.seconds))
+                    used[kind].append(cpu.shares)
+    return [_figure(kind, ours[kind], bare[kind], used[kind]) for kind in KINDS]
 
 
-def _figure(kind: Kind, ours: list[Answered], bare: list[Answered]) -> Figure:
+def _figure(kind: Kind, ours: list[Answered], bare: list[Answered], used: list[dict[str, float]]) -> Figure:
     return Figure(
         name=kind.name,
         unit="1/s",
@@ -69,7 +73,7 @@ def _figure(kind: Kind, ours: list[Answered], bare: list[Answered]) -> Figure:
         limit_is=LIMIT,
         aim=Aim(0.6),
         reference="0.59",
-        details={"clients": CLIENTS, "ours": ours, "bare": bare},
+        details={"clients": CLIENTS, "ours": ours, "bare": bare, "cores": used},
     )
 
 

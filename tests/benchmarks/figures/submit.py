@@ -8,6 +8,7 @@ at the same time, on the same cores.
 from contextlib import nullcontext
 
 from tests.benchmarks.bench import Bench, Benchmark
+from tests.benchmarks.cpu import cpu_of
 from tests.benchmarks.figure import Aim, Figure
 from tests.benchmarks.load import Answered, Load, request, send
 from tests.benchmarks.rig import CLIENTS, Rig, bare_api
@@ -32,10 +33,13 @@ async def measure(bench: Bench) -> list[Figure]:
 async def _figure(bench: Bench, rig: Rig, bare_port: int, name: str, *, running: bool) -> Figure:
     ours: list[Answered] = []
     bare: list[Answered] = []
-    async with rig.worker("echo") if running else nullcontext():
+    used: list[dict[str, float]] = []
+    async with rig.worker("echo") if running else nullcontext() as worker:
         for _ in bench.rounds():
             bare.append(await send(Load(bare_port, CLIENTS, [SUBMIT], bench.scale.seconds)))
-            ours.append(await rig.send([SUBMIT], bench.scale.seconds))
+            with cpu_of(rig.parts(worker)) as cpu:
+                ours.append(await rig.send([SUBMIT], bench.scale.seconds))
+            used.append(cpu.shares)
     return Figure(
         name=name,
         unit="1/s",
@@ -44,7 +48,7 @@ async def _figure(bench: Bench, rig: Rig, bare_port: int, name: str, *, running:
         limit_is=LIMIT,
         aim=None if running else Aim(0.5),
         reference="0.26",
-        details={"clients": CLIENTS, "ours": ours, "bare": bare},
+        details={"clients": CLIENTS, "ours": ours, "bare": bare, "cores": used},
     )
 
 

@@ -74,4 +74,4 @@ def _check(seen: Seen, jobs: int) -> None:
         raise RuntimeError(f"{jobs} jobs succeeded, but their clients saw {seen.states}")
 
 
-BENCHMARK = Benchmark("waiting", "2,000 clients that wait at once: memory, and how soon they see a result", measure)
+BENCHMARK = Benchmark("waiting", "many clients that wait at once: memory, and how soon they see a result", measure)

@@ -1,7 +1,5 @@
 """784-1024-1024-10: the multilayer perceptron that queues are compared with. Its weights are drawn, not trained."""
 
-import json
-import random
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -15,16 +13,10 @@ HIDDEN = 1024
 CLASSES = 10
 
 
-def pixels(seed: int) -> list[float]:
-    """An image as a client would send it: 28 x 28 grey values from 0 to 1, three decimals."""
-    drawn = random.Random(seed)
-    return [round(drawn.random(), 3) for _ in range(PIXELS)]
-
-
 class Mlp(Model):
     name = "bench-mlp"
     description = "A multilayer perceptron with random weights, to be measured."
-    example: ClassVar = {"pixels": pixels(0)}
+    example: ClassVar = {"pixels": [0.5] * PIXELS}
     batching = Batching(max_size=32, max_wait=0.01)
 
     class Input(Payload):
@@ -42,9 +34,3 @@ class Mlp(Model):
     def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:
         images = torch.tensor([item.pixels for item in batch], device=self._device)
         return [self.Output(logits=row) for row in self._network(images).tolist()]
-
-
-def inputs(count: int) -> list[str]:
-    """JSON of `count` inputs, each different from its neighbours."""
-    some = [json.dumps({"pixels": pixels(seed)}, separators=(",", ":")) for seed in range(min(count, 64))]
-    return [some[number % len(some)] for number in range(count)]
