@@ -12,6 +12,7 @@ from api_service import problems
 from api_service.background import Service, running
 from api_service.backstage import Backstage, BackstageSettings, backstage
 from api_service.catalogue_cache import CatalogueCache
+from api_service.gathering import Gathered
 from api_service.health import Health
 from api_service.host_check import HostCheck
 from api_service.listening import Listener
@@ -24,12 +25,12 @@ from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake, Limits
-from api_service.submitter import Submitter
 from api_service.waiting import Watcher
 from shared.database.catalogue import read_catalogue
 from shared.database.pool import Database
-from shared.database.reading import get_job, get_jobs, queue_head
+from shared.database.reading import get_jobs, get_jobs_of, queue_head
 from shared.database.submission import insert_jobs
+from shared.job import Job, NewJob
 from shared.settings import DatabaseSettings
 
 
@@ -57,7 +58,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
                 app.state.answer_waiting = runtime.watcher.close
                 async with running(services):
                     yield {"runtime": runtime}
-                    await runtime.submitter.drain()
+                    await runtime.submissions.drain()
         finally:
             await db.close()
 
@@ -82,13 +83,19 @@ def _compose(
     settings: ApiSettings, db: Database, known_models: CatalogueCache, stage: Backstage
 ) -> tuple[Runtime, Sequence[Service]]:
     """-> (what requests are answered with, what runs beside them)."""
-    statuses = StatusCache(partial(get_job, db))
+
+    async def store(new: Sequence[NewJob]) -> Sequence[Job]:
+        stored = await insert_jobs(db, new)
+        stage.on_committed(new)
+        return stored
+
+    statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask)
     watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
     runtime = Runtime(
         database=db,
         catalogue=known_models,
         intake=Intake(known_models, SchemaCheck(), _limits(settings)),
-        submitter=Submitter(partial(insert_jobs, db), stage.on_committed),
+        submissions=Gathered(store, size=lambda job: len(job.input)),
         statuses=statuses,
         watcher=watcher,
         positions=QueuePositions(partial(queue_head, db)),

@@ -7,13 +7,14 @@ from typing import cast
 from starlette.requests import Request
 
 from api_service.catalogue_cache import CatalogueCache
+from api_service.gathering import Gathered
 from api_service.health import Health
 from api_service.queue_position import QueuePositions
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake
-from api_service.submitter import Submitter
 from api_service.waiting import Watcher
 from shared.database.pool import Database
+from shared.job import Job, NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Runtime:
     database: Database
     catalogue: CatalogueCache
     intake: Intake
-    submitter: Submitter
+    submissions: Gathered[NewJob, Job]
     statuses: StatusCache
     watcher: Watcher
     positions: QueuePositions

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from shared.job import Job
 
-ReadJob = Callable[[str, UUID], Awaitable[Job | None]]
+ReadJob = Callable[[tuple[str, UUID]], Awaitable[Job | None]]
 
 LIFETIME = 1.0  # seconds
 # Together they bound what this may hold to 64 MiB.
@@ -56,7 +56,7 @@ class StatusCache:
         read = _Read()
         self._reads.setdefault(job_id, set()).add(read)
         try:
-            job = await self._read(owner, job_id)
+            job = await self._read((owner, job_id))
         finally:
             self._forget(job_id, read)
         if job is not None and not read.raced:

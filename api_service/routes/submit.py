@@ -89,7 +89,7 @@ async def submit_job(request: Request) -> Response:
     runtime, owner = runtime_of(request), owner_of(request)
     body = await read_json(request, runtime.body_limit)
     traceparent = traceparent_of(context_of(request.headers)) if "traceparent" in request.headers else None
-    job = await runtime.submitter.submit(await runtime.intake.accept(owner, body, traceparent))
+    job = await runtime.submissions.ask(await runtime.intake.accept(owner, body, traceparent))
     headers = {"Location": job_url(job.id)}
     seconds = preferred_wait(request.headers.getlist("prefer"), runtime.max_wait)
     if seconds is not None:

@@ -86,6 +86,7 @@ class Database:
                     timeout=CONNECT_TIMEOUT,
                     command_timeout=COMMAND_TIMEOUT,
                     max_inactive_connection_lifetime=300,
+                    reset=_nothing_to_reset,
                     server_settings={**_SESSION, "application_name": application},
                 )
             except _UNAVAILABLE as error:
@@ -164,6 +165,10 @@ class Database:
             except _UNAVAILABLE as error:
                 raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
         raise AssertionError("unreachable")
+
+
+async def _nothing_to_reset(_connection: Any) -> None:
+    """No statement here leaves anything behind in its session; asyncpg's own reset would be a round trip for each."""
 
 
 def _describe(error: BaseException) -> str:

@@ -1,10 +1,11 @@
 """Reading jobs: one, several, a page of them. Every read on behalf of a client names the owner in the statement itself."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Text, Uuid, any_, bindparam, or_, select
+from sqlalchemy import Integer, Select, Text, Uuid, any_, bindparam, column, func, or_, select
 
 from shared.database.entries import is_state
 from shared.database.jobs import JOB_COLUMNS, LISTED_COLUMNS, job_of
@@ -16,7 +17,15 @@ from shared.states import JobState, Task
 
 _MINE = (jobs.c.owner == bindparam("owner", type_=Text), jobs.c.id == bindparam("job_id", type_=Uuid))
 
+
+def _get_of() -> Select[Any]:
+    wanted = func.unnest(each("owner", Text), each("job_id", Uuid))
+    mine = wanted.table_valued(column("owner", Text), column("job_id", Uuid), name="mine").render_derived()
+    return select(*JOB_COLUMNS).join_from(mine, jobs, (jobs.c.owner == mine.c.owner) & (jobs.c.id == mine.c.job_id))
+
+
 _GET = Statement("get_job", select(*JOB_COLUMNS).where(*_MINE))
+_GET_OF = Statement("get_jobs_of", _get_of())
 _GET_INPUT = Statement("get_input", select(jobs.c.input).where(*_MINE))
 _GET_MANY = Statement("get_jobs", select(*JOB_COLUMNS).where(jobs.c.id == any_(each("ids", Uuid))))
 _QUEUE_HEAD = Statement(
@@ -60,6 +69,13 @@ _LIST = _list()
 async def get_job(db: Database, owner: str, job_id: UUID) -> Job | None:
     row = await db.fetch_row(_GET, owner=owner, job_id=job_id)
     return job_of(row) if row else None
+
+
+async def get_jobs_of(db: Database, wanted: Sequence[tuple[str, UUID]]) -> list[Job | None]:
+    """wanted: (owner, job id). -> in the order given; None: not there, or another's."""
+    owners, ids = [owner for owner, _ in wanted], [job_id for _, job_id in wanted]
+    found = {(row["owner"], row["id"]): job_of(row) for row in await db.fetch(_GET_OF, owner=owners, job_id=ids)}
+    return [found.get(one) for one in wanted]
 
 
 async def get_input(db: Database, owner: str, job_id: UUID) -> JsonText | None:

@@ -8,7 +8,7 @@ import pytest
 from shared.database.claims import claim
 from shared.database.entries import Ending
 from shared.database.pool import Database
-from shared.database.reading import JobFilter, get_input, get_job, get_jobs, list_jobs, queue_head
+from shared.database.reading import JobFilter, get_input, get_job, get_jobs, get_jobs_of, list_jobs, queue_head
 from shared.database.settlement import Settlement, settle
 from shared.database.submission import insert_jobs
 from shared.job import Job
@@ -53,6 +53,15 @@ async def test_a_job_is_read_by_its_owner_only(db: Database, stage: Stage) -> No
     assert await get_job(db, "bob", job_id) is None
     assert await get_input(db, "bob", job_id) is None
     assert await list_jobs(db, "bob", EVERYTHING, 10) == []
+
+
+async def test_several_jobs_of_several_owners_are_read_at_once(db: Database, stage: Stage) -> None:
+    """Each by its owner only, in the order asked for, and as often."""
+    hers, his = await stage.queued(owner="ada"), await stage.queued(owner="bob")
+    wanted = [("bob", his), ("ada", hers), ("bob", hers), ("ada", new_id()), ("ada", hers)]
+    found = await get_jobs_of(db, wanted)
+    assert [one and (one.owner, one.id) for one in found] == [wanted[0], wanted[1], None, None, wanted[1]]
+    assert await get_jobs_of(db, []) == []
 
 
 async def test_what_is_not_there_is_none(db: Database) -> None:

@@ -1,11 +1,9 @@
-"""Submissions that arrive together share one insert."""
+"""Calls that arrive together share one statement: here, submissions an insert."""
 
 import asyncio
 from collections.abc import Sequence
 
-import pytest
-
-from api_service.submitter import MAX_CHARACTERS, MAX_IN_FLIGHT, MAX_ROWS, Submitter
+from api_service.gathering import MAX_CHARACTERS, MAX_IN_FLIGHT, MAX_ITEMS, Gathered
 from shared.errors import DatabaseUnavailable
 from shared.job import Job, NewJob
 from tests.unit.api_service.jobs import job, new_job
@@ -20,13 +18,14 @@ class Table:
         self.gate = asyncio.Event()
         self.gate.set()
         self.committed: list[NewJob] = []
-        self.submitter = Submitter(self.insert, self.committed.extend)
+        self.submissions = Gathered(self.insert, lambda one: len(one.input))
 
     async def insert(self, jobs: Sequence[NewJob]) -> list[Job]:
         self.inserts.append(list(jobs))
         await self.gate.wait()
         if self.refuses & {one.id.int for one in jobs}:
             raise ValueError("no")
+        self.committed += jobs
         return [job(id=one.id) for one in jobs]
 
     @property
@@ -43,7 +42,7 @@ async def turns(number: int = 5) -> None:
 async def test_each_caller_gets_its_own_job() -> None:
     table = Table()
 
-    jobs = await asyncio.gather(*(table.submitter.submit(new_job(n)) for n in range(10)))
+    jobs = await asyncio.gather(*(table.submissions.ask(new_job(n)) for n in range(10)))
 
     assert [one.id.int for one in jobs] == list(range(10))
     assert table.sizes == [10]
@@ -55,21 +54,21 @@ async def test_submissions_gather_while_inserts_are_under_way() -> None:
     table.gate.clear()
     callers = []
     for n in range(MAX_IN_FLIGHT + 100):
-        callers.append(asyncio.create_task(table.submitter.submit(new_job(n))))
+        callers.append(asyncio.create_task(table.submissions.ask(new_job(n))))
         await turns()
     under_way = table.sizes
     table.gate.set()
     await asyncio.gather(*callers)
 
     assert under_way == [1] * MAX_IN_FLIGHT
-    assert table.sizes == [*under_way, MAX_ROWS, 100 - MAX_ROWS]
+    assert table.sizes == [*under_way, MAX_ITEMS, 100 - MAX_ITEMS]
 
 
 async def test_large_inputs_do_not_all_travel_at_once() -> None:
     table = Table()
     large = "x" * (MAX_CHARACTERS // 2)
 
-    await asyncio.gather(*(table.submitter.submit(new_job(n, input=large)) for n in range(5)))
+    await asyncio.gather(*(table.submissions.ask(new_job(n, input=large)) for n in range(5)))
 
     assert table.sizes == [2, 2, 1]
 
@@ -77,7 +76,7 @@ async def test_large_inputs_do_not_all_travel_at_once() -> None:
 async def test_a_single_input_beyond_the_limit_travels_alone() -> None:
     table = Table()
 
-    await table.submitter.submit(new_job(input="x" * (MAX_CHARACTERS + 1)))
+    await table.submissions.ask(new_job(input="x" * (MAX_CHARACTERS + 1)))
 
     assert table.sizes == [1]
 
@@ -85,7 +84,7 @@ async def test_a_single_input_beyond_the_limit_travels_alone() -> None:
 async def test_a_caller_that_goes_away_takes_nobody_along() -> None:
     table = Table()
     table.gate.clear()
-    callers = [asyncio.create_task(table.submitter.submit(new_job(n))) for n in range(3)]
+    callers = [asyncio.create_task(table.submissions.ask(new_job(n))) for n in range(3)]
     await turns()
     callers[1].cancel()
     table.gate.set()
@@ -102,24 +101,24 @@ async def test_who_went_away_before_anything_was_sent_submits_nothing() -> None:
     table.gate.clear()
     busy = []
     for n in range(MAX_IN_FLIGHT):
-        busy.append(asyncio.create_task(table.submitter.submit(new_job(n))))
+        busy.append(asyncio.create_task(table.submissions.ask(new_job(n))))
         await turns()
-    gone = asyncio.create_task(table.submitter.submit(new_job(99)))
+    gone = asyncio.create_task(table.submissions.ask(new_job(99)))
     await turns()
     gone.cancel()
     table.gate.set()
     await asyncio.gather(*busy)
-    await table.submitter.drain()
+    await table.submissions.drain()
 
     assert {one.id.int for one in table.committed} == set(range(MAX_IN_FLIGHT))
-    assert (await table.submitter.submit(new_job(100))).id.int == 100
+    assert (await table.submissions.ask(new_job(100))).id.int == 100
 
 
 async def test_a_row_that_is_refused_takes_nobody_along() -> None:
     table = Table()
     table.refuses = {1}
 
-    answers = await asyncio.gather(*(table.submitter.submit(new_job(n)) for n in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(*(table.submissions.ask(new_job(n)) for n in range(3)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [Job, ValueError, Job]
     assert {one.id.int for one in table.committed} == {0, 2}
@@ -133,9 +132,9 @@ async def test_a_database_that_is_away_is_told_to_all_and_not_asked_again() -> N
         asked += 1
         raise DatabaseUnavailable("away")
 
-    submitter = Submitter(insert, lambda _: pytest.fail("nothing was committed"))
+    submissions = Gathered(insert)
 
-    answers = await asyncio.gather(*(submitter.submit(new_job(n)) for n in range(5)), return_exceptions=True)
+    answers = await asyncio.gather(*(submissions.ask(new_job(n)) for n in range(5)), return_exceptions=True)
 
     assert {type(answer) for answer in answers} == {DatabaseUnavailable}
     assert asked == 1
@@ -144,9 +143,9 @@ async def test_a_database_that_is_away_is_told_to_all_and_not_asked_again() -> N
 async def test_draining_waits_for_what_is_under_way() -> None:
     table = Table()
     table.gate.clear()
-    caller = asyncio.create_task(table.submitter.submit(new_job()))
+    caller = asyncio.create_task(table.submissions.ask(new_job()))
     await turns()
-    draining = asyncio.create_task(table.submitter.drain())
+    draining = asyncio.create_task(table.submissions.drain())
     await turns()
     assert not draining.done()
 
