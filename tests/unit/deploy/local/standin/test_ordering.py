@@ -44,6 +44,7 @@ def test_one_that_is_handed_back_brings_back_all_that_came_after_it() -> None:
     scene.ack(first)
     scene.ack(third)  # out of order
     scene.nack(second)
+    assert sorted(one.wire for one in scene.queue.unacked()) == [b"a2", b"a3"]
     assert scene.texts() == ["a2", "a3"]
 
 
