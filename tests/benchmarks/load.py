@@ -1,6 +1,6 @@
 """HTTP load from a process of its own, cheap enough that it is never what is measured.
 
-A general client costs more than the server here: httpx tops out at some 700 requests a second and core. This one sends
+A general client costs more than the server does: httpx takes a second of CPU for some 600 requests. This one sends
 bytes that were made beforehand over connections that stay open, each of them one request after the other, and reads of
 the answers no more than where they end. Its own CPU time is in the result, so that it can be seen not to be the limit.
 """

@@ -37,7 +37,7 @@ def _panels(figures: Sequence[Figure]) -> list[tuple[str, Panel, list[Figure]]]:
     others = [one for one in figures if one.growth is None]
     return [
         ("Share of the limit", _shares, [one for one in others if one.unit.endswith("/s")]),
-        ("Milliseconds (grey: the limit)", _amounts, [one for one in others if one.unit == "ms"]),
+        ("Milliseconds (grey: the limit)", _milliseconds, [one for one in others if one.unit == "ms"]),
         ("Growth: time of a statement ÷ that with the fewest rows", _growth, growth),
         ("Megabytes (grey: idle)", _amounts, [one for one in others if one.unit == "MB"]),
     ]
@@ -59,6 +59,10 @@ def _amounts(ax: Axes, figures: Sequence[Figure]) -> None:
             _mark(ax, place, one.limit.median, LIMIT)
         if one.aim is not None and one.aim.of is Of.MEASURED:
             _mark(ax, place, one.aim.value, AIM)
+
+
+def _milliseconds(ax: Axes, figures: Sequence[Figure]) -> None:
+    _amounts(ax, figures)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("")
