@@ -42,7 +42,7 @@ class Claimed:
     input: JsonText
     execution_timeout: float  # seconds, from the start
     alone: bool  # must run alone (rule 10)
-    published_at: datetime | None
+    published_at: datetime | None  # now, of a job that was claimed before it could be stamped
 
 
 class Unclaimed(Enum):
@@ -73,6 +73,9 @@ def _claim() -> Statement:
         worker_is_alive(),
     )
     timeout = cast(func.extract("epoch", jobs.c.execution_timeout), Float).label("execution_timeout")
+    # A message that came before its stamp was published under a lease that still runs; rule 11 counts on the newest claim.
+    fresh = case((jobs.c.publish_leased_until > func.now(), func.now()))
+    published_at = func.coalesce(jobs.c.published_at, fresh).label("published_at")
     claimed = (
         update(jobs)
         .where(jobs.c.id == due.c.id)
@@ -84,7 +87,7 @@ def _claim() -> Statement:
             progress=null(),
             revision=jobs.c.revision + 1,
         )
-        .returning(jobs.c.id, jobs.c.attempt, jobs.c.input, timeout, jobs.c.alone, jobs.c.published_at)
+        .returning(jobs.c.id, jobs.c.attempt, jobs.c.input, timeout, jobs.c.alone, published_at)
         .cte("claimed")
     )
     return Statement("claim", announced(claimed))

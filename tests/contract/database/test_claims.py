@@ -48,8 +48,20 @@ async def test_a_claim_notes_the_worker_and_brings_the_input(db: Database, stage
 
 
 async def test_a_claim_needs_no_stamp(db: Database, stage: Stage, worker: UUID) -> None:
-    """Rule 3: the message may arrive before its relay has stamped the row."""
-    (claimed,) = await claim(db, worker, "echo", 1, [await stage.queued()])
+    """Rule 3: the message may arrive before its relay has stamped the row. Rule 11: it was published just now."""
+    queued = await stage.queued()
+    before = await stage.connection.fetchval("SELECT clock_timestamp()")
+    (claimed,) = await claim(db, worker, "echo", 1, [queued])
+    assert claimed.published_at is not None
+    assert claimed.published_at >= before
+
+
+async def test_nobody_knows_when_it_was_published_once_its_relay_is_gone(
+    db: Database, stage: Stage, worker: UUID
+) -> None:
+    job_id = await stage.queued()
+    await stage.change(job_id, "publish_leased_until = now() - interval '1 s'")
+    (claimed,) = await claim(db, worker, "echo", 1, [job_id])
     assert claimed.published_at is None
 
 

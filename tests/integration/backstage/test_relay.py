@@ -106,6 +106,42 @@ async def test_many_go_in_calls_of_a_hundred(office: Office) -> None:
         await office.stamped(*(job.id for job in jobs))
 
 
+async def test_what_comes_soon_after_a_call_of_several_goes_together(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call costs as much as five submissions, whatever it carries."""
+    monkeypatch.setattr(relay_module, "GATHER_AT_MOST", 0.2)
+    monkeypatch.setattr(relay_module, "GATHER_EACH", 0.2)
+    jobs = await office.commit(2 + 5)
+    async with going_on(office.relay):
+        office.relay.offer(jobs[:2])
+        await office.sent(2)
+        for job in jobs[2:]:
+            office.relay.offer([job])
+            await asyncio.sleep(0)
+        await office.sent(len(jobs))
+    assert office.broker.calls["publish"] == 2
+
+
+async def test_a_full_call_does_not_wait_for_more(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "GATHER_AT_MOST", 3600.0)
+    monkeypatch.setattr(relay_module, "GATHER_EACH", 3600.0)
+    jobs = await office.commit(1 + PER_CALL)
+    async with going_on(office.relay):
+        office.relay.offer(jobs[:1])
+        await office.sent(1)
+        office.relay.offer(jobs[1:])
+        assert len(await office.sent(len(jobs))) == len(jobs)
+
+
+async def test_jobs_that_are_published_together_are_stamped_together(office: Office) -> None:
+    jobs = await office.commit(3 * PER_CALL)
+    async with going_on(office.relay):
+        office.relay.offer(jobs)
+        await office.stamped(*(job.id for job in jobs))
+        assert office.db.asked["stamp_published"] == 1
+
+
 async def test_what_the_broker_refused_is_let_go_and_found_by_the_sweep(office: Office) -> None:
     office.broker.faults["publish"] = BrokerUnavailable("away")
     jobs = await office.commit()
