@@ -14,7 +14,7 @@ MODEL = "bench-parked"
 PER_INSERT = 500
 
 
-def new_job() -> NewJob:
+def new_job(input_text: str = '{"value": 1}') -> NewJob:
     return NewJob(
         id=uuid_utils.compat.uuid7(),
         owner="local",
@@ -22,7 +22,7 @@ def new_job() -> NewJob:
         model=MODEL,
         version=1,
         queue=MODEL,
-        input='{"value": 1}',
+        input=input_text,
         metadata=None,
         queue_ttl=86_400,
         execution_timeout=1800,

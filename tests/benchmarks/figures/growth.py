@@ -33,7 +33,7 @@ from shared.states import JobState
 from tests.benchmarks.bench import Bench, Benchmark
 from tests.benchmarks.explaining import Explaining
 from tests.benchmarks.figure import Aim, Figure, Growth
-from tests.benchmarks.filled import OWNER, QUEUE, fill
+from tests.benchmarks.filled import INPUT, OWNER, QUEUE, fill
 from tests.benchmarks.parked import MODEL, new_job
 from tests.benchmarks.samples import Samples
 
@@ -61,7 +61,7 @@ class Table:
 
     def cycle(self, *, first: bool) -> Iterator[tuple[str, Step]]:
         """The life of 32 jobs, statement by statement, and what clients and the relay ask for meanwhile."""
-        jobs = [new_job() for _ in range(BATCH)]
+        jobs = [new_job(INPUT) for _ in range(BATCH)]
         ids = [job.id for job in jobs]
         held: list[Claimed] = []
 
