@@ -92,6 +92,15 @@ async def test_a_redelivery_wakes_those_that_wait(server: StandIn, queue: Queue)
     assert 0.5 < time.monotonic() - began < 2
 
 
+async def test_what_is_handed_back_wakes_those_that_wait(server: StandIn, queue: Queue) -> None:
+    await queue.publish("back")
+    messages = await queue.pull()
+    pull = asyncio.create_task(queue.texts())
+    await waiting(server, queue)
+    await queue.extend(0, *messages)
+    assert await pull == ["back"]
+
+
 async def test_a_subscription_that_is_deleted_ends_what_waits_for_it(server: StandIn, queue: Queue) -> None:
     pull = asyncio.create_task(queue.pull())
     await waiting(server, queue)
@@ -113,6 +122,7 @@ async def test_a_subscription_that_is_detached_ends_what_waits_for_it_and_has_no
     await queue.publish("unheard")
     kept = await clients.subscriber.get_subscription(subscription=queue.name, retry=None, timeout=10)
     assert kept.detached
+    assert server.registry.subscriptions[queue.name].queue.unacked() == []
 
 
 @pytest.mark.parametrize("most", [0, -1])
