@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if warning := busy():
         print(warning, file=sys.stderr)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as at Ctrl-C: with nothing left behind
     run = _measured(given)
     if run.figures:
         print(table(run.figures))
