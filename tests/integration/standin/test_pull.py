@@ -102,11 +102,15 @@ async def test_what_is_handed_back_wakes_those_that_wait(server: StandIn, queue:
 
 
 async def test_a_subscription_that_is_deleted_ends_what_waits_for_it(server: StandIn, queue: Queue) -> None:
+    await queue.publish("leased")
+    await queue.pull()
+    subscribed = server.registry.subscriptions[queue.name]
     pull = asyncio.create_task(queue.pull())
     await waiting(server, queue)
     await queue.clients.subscriber.delete_subscription(subscription=queue.name, retry=None, timeout=10)
     with pytest.raises(NotFound):
         await pull
+    assert subscribed.queue.unacked() == []  # or it would come to the dead letters of a subscription that is gone
 
 
 async def test_a_subscription_that_is_detached_ends_what_waits_for_it_and_has_nothing(
