@@ -29,6 +29,7 @@ class Batch:
 
     attempts: list[Attempt]
     alone: bool
+    started: bool = False  # noted with the claim; the gate was entered before it
     hand_back: bool = False  # asked to stop because the worker goes away
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
 

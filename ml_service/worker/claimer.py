@@ -35,8 +35,13 @@ class Claimer:
         self._incarnation = incarnation
         self._serves = serves
 
-    async def claim(self, model: str, version: int, jobs: Sequence[InHand]) -> tuple[list[Attempt], list[InHand]]:
-        """-> (what is ours now, what is to be claimed again after RETRY_AFTER). The rest is acked or put back."""
+    async def claim(
+        self, model: str, version: int, jobs: Sequence[InHand], *, starts: bool = False
+    ) -> tuple[list[Attempt], list[InHand]]:
+        """-> (what is ours now, what is to be claimed again after RETRY_AFTER). The rest is acked or put back.
+
+        starts: notes the start of those that need not run alone, too.
+        """
         by_id = {job.job_id: job for job in jobs}
         again = [job for job in jobs if by_id[job.job_id] is not job]  # two entries of one job: one after the other
         worker = self._incarnation.id
@@ -45,7 +50,7 @@ class Claimer:
         try:
             attempts += [
                 self._take(claimed, by_id.pop(claimed.id), worker)
-                for claimed in await claim(self._db, worker, model, version, by_id.keys())
+                for claimed in await claim(self._db, worker, model, version, by_id.keys(), starts=starts)
             ]
             if by_id:
                 again += await self._sort_out(worker, list(by_id.values()))

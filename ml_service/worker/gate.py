@@ -20,6 +20,12 @@ class LoneGate:
                 await self._changed.wait_for(lambda: not self._lone and not self._lone_waiting)
                 self._ordinary += 1
 
+    def try_enter(self) -> bool:
+        """Enters as an ordinary batch, if that needs no waiting."""
+        free = not self._lone and not self._lone_waiting
+        self._ordinary += free
+        return free
+
     async def leave(self, *, alone: bool) -> None:
         async with self._changed:
             if alone:

@@ -52,22 +52,24 @@ class Runner:
         self._settler = settler
         self._cancel_grace = cancel_grace
         self._batch_grace = batch_grace
-        self._gate = LoneGate()
+        self.gate = LoneGate()
         self._settling: set[asyncio.Task[None]] = set()
 
     async def run(self, batch: Batch, keeper: ChildKeeper) -> bool:
         """Returns when the child is free again; whether it computed. The settlement goes on behind."""
-        try:
-            await keeper.child()  # before the gate: who waits for a model to load must not hold up the others
-        except ModelLoadFailed as error:
-            await self._settler.settle(_not_loaded(batch, error))
-            return False
-        await self._gate.enter(alone=batch.alone)
+        if not batch.started:
+            try:
+                await keeper.child()  # before the gate: who waits for a model to load must not hold up the others
+            except ModelLoadFailed as error:
+                await self._settler.settle(_not_loaded(batch, error))
+                return False
+            await self.gate.enter(alone=batch.alone)
         endings: Endings = ()
         computed = False
         try:
             child = await keeper.child()
-            await self._start(batch)
+            if not batch.started:
+                await self._start(batch)
             if batch.attempts:
                 traces = [(attempt.claimed.id, attempt.in_hand.message.traceparent) for attempt in batch.attempts]
                 with job_spans("run", traces):
@@ -94,7 +96,7 @@ class Runner:
             try:
                 await self._settler.settle(endings)
             finally:
-                await self._gate.leave(alone=alone)
+                await self.gate.leave(alone=alone)
 
         task = asyncio.create_task(settle(), name="settle")
         self._settling.add(task)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     Float,
     Integer,
     Text,
@@ -76,6 +77,7 @@ def _claim() -> Statement:
     # A message that came before its stamp was published under a lease that still runs; rule 11 counts on the newest claim.
     fresh = case((jobs.c.publish_leased_until > func.now(), func.now()))
     published_at = func.coalesce(jobs.c.published_at, fresh).label("published_at")
+    starts = bindparam("starts", type_=Boolean) & ~jobs.c.alone
     claimed = (
         update(jobs)
         .where(jobs.c.id == due.c.id)
@@ -83,7 +85,8 @@ def _claim() -> Statement:
             state=constant(JobState.RUNNING),
             worker=WORKER,
             attempt=jobs.c.attempt + 1,
-            started_at=null(),  # rule 9: an earlier attempt's start is not this one's
+            started_at=case((starts, clock())),  # rule 9: an earlier attempt's start is not this one's
+            free_losses=case((starts, 0), else_=jobs.c.free_losses),
             progress=null(),
             revision=jobs.c.revision + 1,
         )
@@ -141,9 +144,14 @@ _PUT_BACK = _put_back()
 _START = _start()
 
 
-async def claim(db: Database, worker: UUID, model: str, version: int, ids: Collection[UUID]) -> list[Claimed]:
-    """Takes those of `ids` that are queued, due and for this model version: attempt + 1, and the input with it."""
-    rows = await db.fetch(_CLAIM, worker=worker, model=model, version=version, ids=list(ids))
+async def claim(
+    db: Database, worker: UUID, model: str, version: int, ids: Collection[UUID], *, starts: bool = False
+) -> list[Claimed]:
+    """Takes those of `ids` that are queued, due and for this model version: attempt + 1, and the input with it.
+
+    starts: the child gets them at once, but for those that must run alone; their start is noted with the claim (rule 9).
+    """
+    rows = await db.fetch(_CLAIM, worker=worker, model=model, version=version, ids=list(ids), starts=starts)
     return [Claimed(*(row[name] for name in Claimed.__slots__)) for row in rows]
 
 

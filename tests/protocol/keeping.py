@@ -76,7 +76,7 @@ class Keeping(Working):
         self.publish_all()
         for model in models:
             worker = next((one for one in self.serving() if one.model == model), None) or self.worker_starts(model)
-            self.take(worker, self.bag)
+            self.take(worker, self.bag, starts=False)
             self._work(worker)
         in_the_bag = {message.job for message in self.bag}
         if any(job.row.published and self.number(job.id) not in in_the_bag for job in self.waiting()):

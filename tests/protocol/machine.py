@@ -33,7 +33,7 @@ class Protocol(RuleBasedStateMachine):
         self.on.submit(models)
         for model in MODELS:
             self.on.worker_starts(model)
-        self.all_goes_well(data, data.draw(st.sampled_from(HOW_FAR)))
+        self.all_goes_well(data, data.draw(st.sampled_from(HOW_FAR)), starts=False)
 
     @precondition(lambda self: len(self.on.jobs) < MAX_JOBS)
     @rule(models=st.lists(_MODEL, min_size=1, max_size=3))
@@ -71,27 +71,30 @@ class Protocol(RuleBasedStateMachine):
             self.on.republish(data.draw(st.sampled_from(self.on.serving())))
 
     @precondition(lambda self: self.on.serving())
-    @rule(data=st.data(), how_far=st.sampled_from(HOW_FAR))
-    def all_goes_well(self, data: st.DataObject, how_far: str) -> None:
+    @rule(data=st.data(), how_far=st.sampled_from(HOW_FAR), starts=st.booleans())
+    def all_goes_well(self, data: st.DataObject, how_far: str, *, starts: bool) -> None:
         """Whatever waits gets to a worker."""
         self.on.publish_all()
         for worker in self.on.serving() if how_far != "published" else ():
-            claimed = self.on.take(worker, self.on.bag)
+            claimed = self.on.take(worker, self.on.bag, starts=starts)
             if how_far in {"started", "ended"} and claimed:
                 self.on.start(worker, claimed)
             if how_far == "ended":
                 self._settle(data, claimed)
 
     @precondition(lambda self: self.on.old)
-    @rule(data=st.data(), heard=st.booleans())
-    def claim(self, data: st.DataObject, *, heard: bool) -> None:
-        """Any worker, in whatever state, gets any messages, also acked ones again. heard: its claim's answer arrives."""
+    @rule(data=st.data(), heard=st.booleans(), starts=st.booleans())
+    def claim(self, data: st.DataObject, *, heard: bool, starts: bool) -> None:
+        """Any worker, in whatever state, gets any messages, also acked ones again.
+
+        heard: its claim's answer arrives. starts: the claim notes the start, too.
+        """
         worker = data.draw(st.sampled_from(self.on.workers))
         messages = some(data, self.on.old)
         if heard and worker.up:
-            self.on.take(worker, messages)
+            self.on.take(worker, messages, starts=starts)
         else:
-            self.on.claim(worker, messages)
+            self.on.claim(worker, messages, starts=starts)
 
     @precondition(lambda self: self.on.old)
     @rule(data=st.data())

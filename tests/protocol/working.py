@@ -67,20 +67,22 @@ class Working(Publishing):
 
     # --- claims (rule 5)
 
-    def take(self, worker: Incarnation, messages: Sequence[Message]) -> list[Claim]:
+    def take(self, worker: Incarnation, messages: Sequence[Message], *, starts: bool) -> list[Claim]:
         """Claims what it can, and does with the rest what rule 5 says."""
         different = list(dict.fromkeys(messages))
-        claimed = self.claim(worker, different)
+        claimed = self.claim(worker, different, starts=starts)
         worker.tasks += claimed
         self._explain(worker, [one for one in different if one.job not in {number for number, _ in claimed}])
         return claimed
 
-    def claim(self, worker: Incarnation, messages: Sequence[Message]) -> list[Claim]:
+    def claim(self, worker: Incarnation, messages: Sequence[Message], *, starts: bool) -> list[Claim]:
         """Just the statement; its answer may be lost."""
         numbers = sorted({message.job for message in messages})
         expected = {number: row for number in numbers if (row := self._claimed(worker, self.jobs[number])) is not None}
+        if starts:
+            expected = {number: row if row.alone else _started(row) for number, row in expected.items()}
         ids = [self.jobs[number].id for number in numbers]
-        found = self.real(claim(self.real.db, worker.id, worker.model, 1, ids))
+        found = self.real(claim(self.real.db, worker.id, worker.model, 1, ids, starts=starts))
         assert {(self.number(one.id), one.attempt, one.alone) for one in found} == {
             (number, row.attempt, row.alone) for number, row in expected.items()
         }
@@ -130,7 +132,7 @@ class Working(Publishing):
         assert started.cancelling == {job.id for job in held if job.row.state == v.CANCELLING}
         assert started.worker_alive == (fit or not claims)
         for job in held:
-            job.becomes(job.row._replace(started=job.row.state == v.RUNNING, free_losses=0))
+            job.becomes(_started(job.row))
 
     def settle(self, endings: Sequence[tuple[Claim, Ending]]) -> None:
         settlements, expected = [], dict[UUID, str]()
@@ -154,3 +156,8 @@ class Working(Publishing):
         told = [(self.jobs[number].id, attempt, Progress(0.5)) for number, attempt in claims]
         held = {self.jobs[number].id for number, attempt in claims if self.jobs[number].is_held(attempt)}
         assert self.real(write_progress(self.real.db, told)) == held
+
+
+def _started(row: Job) -> Job:
+    """Rule 9."""
+    return row._replace(started=row.state == v.RUNNING, free_losses=0)

@@ -65,6 +65,26 @@ async def test_nobody_knows_when_it_was_published_once_its_relay_is_gone(
     assert claimed.published_at is None
 
 
+async def test_a_claim_may_note_the_start(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 9: for a child that is idle, in one statement; the losses before the start are over, too."""
+    job_id = await stage.published()
+    await stage.change(job_id, "free_losses = 2, started_at = now() - interval '1 h'")
+    before = await stage.connection.fetchval("SELECT clock_timestamp()")
+    await claim(db, worker, "echo", 1, [job_id], starts=True)
+    row = await stage.row(job_id)
+    assert row["started_at"] >= before
+    assert (row["state"], row["attempt"], row["free_losses"]) == ("running", 1, 0)
+
+
+async def test_what_must_run_alone_is_not_started_with_its_claim(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 10: it may have to wait until the others are settled."""
+    job_id = await stage.published()
+    await stage.change(job_id, "alone = true, free_losses = 2")
+    await claim(db, worker, "echo", 1, [job_id], starts=True)
+    row = await stage.row(job_id)
+    assert (row["started_at"], row["free_losses"]) == (None, 2)
+
+
 async def test_attempt_rises_with_each_claim_and_is_never_set_back(db: Database, stage: Stage, worker: UUID) -> None:
     """Rule 1: across a hand-back, a charged end and a lost worker."""
     job_id, attempt = await stage.running(worker, max_attempts=9)

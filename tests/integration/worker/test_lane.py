@@ -102,6 +102,36 @@ async def test_an_idle_child_gets_what_there_is_at_once(line: Line) -> None:
     await until_quiet(line)
 
 
+async def test_an_idle_child_s_batch_is_started_by_its_claim(line: Line) -> None:
+    """Rule 9, in one statement less; while it is busy, what is claimed ahead is started when its turn comes."""
+    line.knows_batches_to_be_short()
+    await line.busy()
+    assert (line.bench.db.asked["claim"], line.bench.db.asked["start"]) == (1, 0)
+    ids = await line.deliver(*"1234")
+    await line.unstarted(SIZE)
+    assert [(await line.bench.stage.row(one))["started_at"] for one in ids] == [None] * SIZE
+    line.keeper.hand_child.free.set()
+    await line.settled()
+    assert line.bench.db.asked["start"] == 1
+
+
+async def test_nothing_is_started_by_its_claim_beside_a_lone_attempt(line: Line) -> None:
+    """Rule 10: of another model in the same worker."""
+    await line.bench.runner.gate.enter(alone=True)
+    (job_id,) = await line.deliver('"x"')
+    await line.unstarted(1)
+    assert (await line.bench.stage.row(job_id))["started_at"] is None
+    await line.bench.runner.gate.leave(alone=True)
+    await line.settled()
+
+
+@pytest.mark.parametrize("change", [{"alone": "true"}, {"available_at": "now() + interval '1 h'"}])
+async def test_a_claim_that_starts_nothing_keeps_nobody_from_running_alone(line: Line, change: dict[str, str]) -> None:
+    await line.deliver('"x"', **change)
+    await until_quiet(line)
+    await asyncio.wait_for(line.bench.runner.gate.enter(alone=True), 10)
+
+
 async def test_no_more_than_a_batch_is_sent_together(line: Line) -> None:
     await line.deliver(*(f"{number}" for number in range(SIZE + 1)))
     await line.settled()

@@ -43,6 +43,20 @@ async def test_nothing_starts_beside_a_lone_attempt() -> None:
     await asyncio.wait_for(ordinary, 1)
 
 
+async def test_entering_without_waiting_waits_for_nobody() -> None:
+    """Neither beside a lone attempt, nor before one that waits to be alone."""
+    gate = LoneGate()
+    assert gate.try_enter()
+    lone = asyncio.create_task(gate.enter(alone=True))
+    assert not await settled(lone)
+    assert not gate.try_enter()
+    await gate.leave(alone=False)
+    await asyncio.wait_for(lone, 1)
+    assert not gate.try_enter()
+    await gate.leave(alone=True)
+    assert gate.try_enter()
+
+
 async def test_newcomers_do_not_overtake_who_waits_to_be_alone() -> None:
     gate = LoneGate()
     await gate.enter(alone=False)
