@@ -100,10 +100,9 @@ class Working(Publishing):
     def _explain(self, worker: Incarnation, messages: Sequence[Message]) -> None:
         ids = [self.jobs[message.job].id for message in messages]
         reasons = self.real(explain_unclaimed(self.real.db, worker.id, [(worker.model, 1)], ids))
+        assert reasons == {job.id: self._reason(worker, job) for job in (self.jobs[one.job] for one in messages)}
         for message in messages:
-            job = self.jobs[message.job]
-            reason = reasons[job.id]
-            assert reason == self._reason(worker, job)
+            reason = reasons[self.jobs[message.job].id]
             if reason is Unclaimed.NOT_SERVED:
                 self.put_back(message)
             if reason is not Unclaimed.WORKER_NOT_ALIVE:
