@@ -34,7 +34,7 @@ STOP_TIMEOUT = 10.0
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
-    "shared_buffers": "128MB",
+    "shared_buffers": "512MB",  # taken as it is used; with 128 MB stamps and claims took a third longer in a million rows
     "timezone": "UTC",
     "log_min_messages": "fatal",  # whoever sent a failing statement is told, and says so in its own log
 }

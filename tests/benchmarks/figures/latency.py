@@ -1,8 +1,9 @@
 """Submit one `echo` job to an idle system and see its result: milliseconds from the first byte sent to the answer read.
 
-Twice: by one call with `Prefer: wait`, and by a submission followed by `GET ?wait=`. One client, one job at a time.
-Both brokers deliver on their own clock, so it is measured with each that this machine has, and beside it what is the
-broker's own: from publishing one message until a pull that already waits has brought it.
+By one call with `Prefer: wait`, and by a submission followed by `GET ?wait=`. One client, one job at a time; after a pause,
+for which all processes have slept, and, with the stand-in, the next as soon as the last is seen. Both brokers deliver on
+their own clock, so it is measured with each that this machine has, and beside it what is the broker's own: from
+publishing one message until a pull that already waits has brought it.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ WARM_UP = 5  # jobs
 # Seconds between two. Drawn, and over more than the emulator's tick of 50 ms: with the same pause each time, all would
 # meet the tick at the same moment, and the figure would be that of the moment.
 PAUSE = (0.02, 0.07)
+NO_PAUSE = (0.0, 0.0)
 
 Once = Callable[[], Awaitable[float]]  # -> seconds
 
@@ -55,17 +57,20 @@ async def measure(bench: Bench) -> list[Figure]:
 async def _with(bench: Bench, broker: str) -> list[Figure]:
     async with bench.rig(broker=broker) as rig, rig.worker("echo"), Exchange(rig.port) as ask:
         pubsub = await _pubsub(rig)
-        ways: dict[str, Once] = {"Prefer: wait": lambda: _prefer(ask), "?wait=": lambda: _submit_then_wait(ask)}
+        prefer, wait = lambda: _prefer(ask), lambda: _submit_then_wait(ask)
+        ways: dict[str, tuple[Once, tuple[float, float]]] = {"Prefer: wait": (prefer, PAUSE), "?wait=": (wait, PAUSE)}
+        if broker == EMBEDDED:
+            ways["back to back"] = prefer, NO_PAUSE
         timed = {name: Timed() for name in ways}
         alone = Timed()
         try:
-            for once in ways.values():
-                await _times(once, WARM_UP)
-            await _times(lambda: _tick(pubsub), WARM_UP)
+            for once, pause in ways.values():
+                await _times(once, pause, WARM_UP)
+            await _times(lambda: _tick(pubsub), PAUSE, WARM_UP)
             for _ in bench.rounds():
-                for name, once in ways.items():
-                    timed[name].rounds.append(await _times(once, bench.scale.latencies))
-                alone.rounds.append(await _times(lambda: _tick(pubsub), bench.scale.latencies))
+                for name, (once, pause) in ways.items():
+                    timed[name].rounds.append(await _times(once, pause, bench.scale.latencies))
+                alone.rounds.append(await _times(lambda: _tick(pubsub), PAUSE, bench.scale.latencies))
         finally:
             await pubsub.close()
     return [
@@ -88,11 +93,11 @@ def _figure(name: str, label: str, share: float, timed: Timed, alone: Timed) -> 
     )
 
 
-async def _times(once: Once, count: int) -> list[float]:
+async def _times(once: Once, pause: tuple[float, float], count: int) -> list[float]:
     """-> milliseconds of each."""
     times: list[float] = []
     for _ in range(count):
-        await asyncio.sleep(random.uniform(*PAUSE))
+        await asyncio.sleep(random.uniform(*pause))
         times.append(await once() * 1000)
     return times
 
