@@ -67,7 +67,10 @@ def test_the_probabilities_are_those_of_the_network_called_directly(digits: Digi
 
 def test_pixels_and_pictures_share_a_batch(digits: Digits) -> None:
     together = read(digits, Digits.Input(pixels=pixels()), Digits.Input(image=picture()))
-    assert together[0].probabilities == pytest.approx(read(digits, Digits.Input(pixels=pixels()))[0].probabilities)
+    alone = read(digits, Digits.Input(pixels=pixels()))
+    assert together[0].probabilities == pytest.approx(
+        alone[0].probabilities, abs=1e-6
+    )  # of another size: other roundings
     assert together[1].digit == 7
 
 
