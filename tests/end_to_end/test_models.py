@@ -8,6 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from deploy.local.system import LocalSystem
+from tests.contract.database.stage import until
 from tests.end_to_end.client import Client
 
 TEXTS = ["A man is eating food.", "Someone has a meal.", "The stock market fell sharply today.", "Käse & 日本語 🙂"]
@@ -47,8 +48,12 @@ async def test_digits_are_recognised(client: Client) -> None:
 async def test_all_models_are_ready_and_listed(system: tuple[LocalSystem, Client], client: Client) -> None:
     await client.result("text-embedding", {"texts": ["loaded"]})
     await client.result("zero-shot-text", {"text": "loaded", "labels": ["a", "b"]})
-    ready = (await client.http.get("/readyz")).json()
-    assert ready["status"] == "ok"
-    assert {name: model["state"] for name, model in ready["checks"]["models"].items()} == dict.fromkeys(
-        ["digits", "echo", "text-embedding", "zero-shot-text"], "ready"
-    )
+    all_ready = dict.fromkeys(["digits", "echo", "text-embedding", "zero-shot-text"], "ready")
+
+    async def listed() -> bool:
+        """Told by the worker's next heartbeat, and known here a second later."""
+        answer = (await client.http.get("/readyz")).json()
+        states = {name: model["state"] for name, model in answer["checks"]["models"].items()}
+        return answer["status"] == "ok" and states == all_ready
+
+    await until(listed, 15)

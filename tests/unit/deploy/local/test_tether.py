@@ -26,8 +26,9 @@ from deploy.local.tether import tethered
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
-async def ready(pid):
-    return True
+async def ready(pid):  # tethered: what ties it has become what it ties
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\\0")
+    return words[0] == sys.executable and STUBBORN in words
 
 async def main():
     supervisor = Supervisor(Console(), Leftovers(Path(sys.argv[1])))
