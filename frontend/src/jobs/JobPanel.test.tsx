@@ -201,6 +201,21 @@ describe("polling", () => {
     expect(screen.getByText("No such job")).toBeVisible();
     expect(asked).toHaveLength(1);
   });
+
+  test.each([401, 403, 404, 422])(
+    "a job that is refused (%i) while it is followed is said, and asked for no more",
+    async (status) => {
+      const refused = () => problem(status, { title: "No longer" });
+      const asked = script(answer(RUNNING), refused, refused, refused);
+      panel();
+
+      await pass(60_000);
+
+      expect(screen.getByText("No longer")).toBeVisible();
+      expect(state()).toBe("");
+      expect(asked).toHaveLength(2);
+    },
+  );
 });
 
 describe("what is shown", () => {

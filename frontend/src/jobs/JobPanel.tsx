@@ -21,7 +21,9 @@ interface Props {
 
 /** One job, from its submission to its result. */
 export function JobPanel({ id, onReuse }: Props) {
-  const { data, error } = useJob(id);
+  const { data: last, error } = useJob(id);
+  // What was known of a job that is refused now is no longer how it is.
+  const data = error === null ? last : undefined;
   const client = useQueryClient();
   const state = data?.job.state;
   useEffect(() => {
@@ -32,7 +34,7 @@ export function JobPanel({ id, onReuse }: Props) {
     <Paper withBorder p="md" component="section" aria-labelledby="job-title" className={classes["panel"] ?? ""}>
       <Group justify="space-between" wrap="nowrap" align="flex-start">
         <Title order={2} size="h4" id="job-title" tabIndex={-1} className={classes["title"] ?? ""}>
-          {data?.job.model ?? "Job"}
+          {last?.job.model ?? "Job"}
         </Title>
         {data && <StateBadge state={data.job.state} />}
       </Group>

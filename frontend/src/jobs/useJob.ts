@@ -12,6 +12,8 @@ export function useJob(id: string): UseQueryResult<Watched> {
     queryFn: ({ signal }) => ask(id, client.getQueryData<Watched>(key), signal),
     staleTime: ({ state }) => (isOver(state.data) ? Number.POSITIVE_INFINITY : 0),
     refetchInterval: ({ state }) => {
+      // What passes is tried again, and is no error yet: this one is the API's last word.
+      if (state.status === "error") return false;
       if (state.data === undefined || isOver(state.data) || state.fetchStatus !== "idle") return false;
       return state.data.pause;
     },
