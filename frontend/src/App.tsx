@@ -5,6 +5,7 @@ import classes from "./App.module.css";
 import { getInput } from "./api/client.ts";
 import { keys } from "./api/queries.ts";
 import type { Job, Json, Model } from "./api/types.ts";
+import { Boundary } from "./Boundary.tsx";
 import { ColourScheme } from "./ColourScheme.tsx";
 import { ModelForm } from "./form/ModelForm.tsx";
 import { JobPanel } from "./jobs/JobPanel.tsx";
@@ -70,12 +71,18 @@ export function App() {
             <>
               <ModelPicker models={models} chosen={model.name} onChoose={(name) => select({ model: name })} />
               <ModelAbout model={model} />
-              <NewJob model={model} reused={reused} onSubmitted={submitted} />
+              <Boundary key={model.name}>
+                <NewJob model={model} reused={reused} onSubmitted={submitted} />
+              </Boundary>
             </>
           )}
         </Paper>
         <div className={classes["aside"]}>
-          {selection.job && <JobPanel key={selection.job} id={selection.job} onReuse={reuse} />}
+          {selection.job && (
+            <Boundary key={selection.job}>
+              <JobPanel id={selection.job} onReuse={reuse} />
+            </Boundary>
+          )}
           <RecentJobs chosen={selection.job} model={selection.model} onChoose={() => focusOn("job-title")} />
         </div>
       </main>

@@ -1,6 +1,7 @@
 import { Skeleton, Text } from "@mantine/core";
 import { lazy, Suspense, useMemo } from "react";
 import type { Job } from "../api/types.ts";
+import { Boundary } from "../Boundary.tsx";
 import { chartHeight } from "./chartHeight.ts";
 import { JsonView } from "./JsonView.tsx";
 import classes from "./ResultView.module.css";
@@ -34,9 +35,20 @@ function Scores({ headline, scores }: { readonly headline: string; readonly scor
         <strong>{headline}</strong>
         {best && <span>{percent(best.score)}</span>}
       </p>
-      <Suspense fallback={<Skeleton height={chartHeight(scores)} />}>
-        <ScoreChart scores={scores} />
-      </Suspense>
+      <Boundary fallback={<NoChart />}>
+        <Suspense fallback={<Skeleton height={chartHeight(scores)} />}>
+          <ScoreChart scores={scores} />
+        </Suspense>
+      </Boundary>
     </>
+  );
+}
+
+/** Its file has another name once the page has been built anew. */
+function NoChart() {
+  return (
+    <Text size="sm" c="dimmed">
+      The chart cannot be loaded. Reload the page: it may have been rebuilt meanwhile. The scores are below, as JSON.
+    </Text>
   );
 }

@@ -47,6 +47,7 @@ describe("what has no field is written as JSON", () => {
     [{ $ref: "https://elsewhere.example/schema" }],
     [{ $ref: "#/$defs/missing" }],
     [{ $ref: "#" }],
+    [{ $ref: "#/$defs/100%" }],
     [{ type: "string", contentEncoding: "base64" }],
   ])("%j", (schema) => {
     expect(kindOf(schema)).toBe("json");

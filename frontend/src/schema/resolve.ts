@@ -27,10 +27,21 @@ export function resolved(schema: unknown, root: Schema): Schema | null {
 }
 
 export function lookUp(root: unknown, pointer: string): unknown {
+  const decoded = decodedOf(pointer);
+  if (decoded === null) return undefined;
   let place: unknown = root;
-  for (const name of tokens(decodeURIComponent(pointer))) {
+  for (const name of tokens(decoded)) {
     if (typeof place !== "object" || place === null || !Object.hasOwn(place, name)) return undefined;
     place = (place as Record<string, unknown>)[name];
   }
   return place;
+}
+
+/** null: a percent sign with something else than two digits behind it. */
+function decodedOf(pointer: string): string | null {
+  try {
+    return decodeURIComponent(pointer);
+  } catch {
+    return null;
+  }
 }
