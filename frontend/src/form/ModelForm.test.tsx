@@ -46,6 +46,33 @@ describe("fields", () => {
     expect(await submittedInput(user)).toEqual({ text: "abc", size: 7, mode: "fast", loud: true });
   });
 
+  test.each([
+    ["1.50", 1.5],
+    ["0.10", 0.1],
+    ["2.", 2],
+    ["1e-5", 1e-5],
+    ["-3", -3],
+    [" .5 ", 0.5],
+  ])("a number is sent as it is written: %s", async (written, sent) => {
+    const { user } = form(object({ size: { type: "number", title: "Size" } }));
+    const asked = serve(() => json(JOB, { status: 202 }));
+
+    await user.type(screen.getByRole("textbox", { name: "Size" }), `${written}{Enter}`);
+
+    await waitFor(() => expect(asked[0]?.body).toMatchObject({ input: { size: sent } }));
+    expect(screen.getByRole("textbox", { name: "Size" })).toHaveValue(written);
+  });
+
+  test.each(["1e", "0x10", "1,5", "Infinity", "1e999", "9007199254740993"])("%s is not sent as a number", async (written) => {
+    const { user } = form(object({ size: { type: "integer", title: "Size" } }));
+    const asked = serve(() => json(JOB));
+
+    await user.type(screen.getByRole("textbox", { name: "Size" }), `${written}{Enter}`);
+
+    expect(screen.getByRole("textbox", { name: "Size" })).toHaveAccessibleDescription(/This (is not a )?number/);
+    expect(asked).toHaveLength(0);
+  });
+
   test("a list grows, shrinks, and takes what is pasted apart", async () => {
     const { user } = form(object({ tags: { type: "array", items: { type: "string", title: "Tag" }, title: "Tags" } }));
 

@@ -1,5 +1,6 @@
-import { Checkbox, NumberInput, PasswordInput, Textarea, TextInput } from "@mantine/core";
-import { Unfit } from "../schema/draft.ts";
+import { Checkbox, PasswordInput, Textarea, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { type Draft, Unfit } from "../schema/draft.ts";
 import type { FieldOf, Limits } from "../schema/field.ts";
 import { complaint, type FieldProps, named } from "./props.ts";
 
@@ -35,28 +36,44 @@ export function TextField({
 
 export function NumberField(props: FieldProps<FieldOf<"number">>) {
   const { field, label, inList, required, draft, onChange, faults, example } = props;
+  // What is written stays as it is written: 1.50 is on its way to 1.505.
+  const [text, setText] = useState(() => textOf(draft));
   return (
-    <NumberInput
+    <TextInput
       {...named(label, inList)}
       description={[field.description, range(field)].filter(Boolean).join(" ")}
       withAsterisk={required}
       required={required}
       error={complaint(faults)}
-      value={draft instanceof Unfit ? draft.text : typeof draft === "number" ? draft : ""}
+      value={text}
       placeholder={typeof example === "number" ? String(example) : undefined}
-      allowDecimal={!field.integer}
-      // Told, not corrected: who writes 300 where 256 is the most, should see that.
-      clampBehavior="none"
-      {...(field.min === null ? {} : { min: field.min })}
-      {...(field.max === null ? {} : { max: field.max })}
-      onChange={(value) => onChange(numberOf(value))}
+      // A telephone's keys for numbers have no minus.
+      inputMode={field.min === null || field.min < 0 ? "text" : "decimal"}
+      autoComplete="off"
+      onChange={({ currentTarget: { value } }) => {
+        setText(value);
+        onChange(numberOf(value, field.integer));
+      }}
     />
   );
 }
 
-function numberOf(value: number | string): number | Unfit | undefined {
-  if (value === "") return undefined;
-  return typeof value === "number" ? value : new Unfit(value, "This is not a number that can be sent.");
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function textOf(draft: Draft): string {
+  if (draft instanceof Unfit) return draft.text;
+  return typeof draft === "number" ? String(draft) : "";
+}
+
+/** Told, not corrected: who writes 300 where 256 is the most, should see that. */
+function numberOf(text: string, integer: boolean): number | Unfit | undefined {
+  const written = text.trim();
+  if (written === "") return undefined;
+  const number = NUMBER.test(written) ? Number(written) : Number.NaN;
+  if (!Number.isFinite(number)) return new Unfit(text, "This is not a number that can be sent.");
+  // Beyond these, what is sent would not be what is written.
+  const exact = !integer || !Number.isInteger(number) || Number.isSafeInteger(number);
+  return exact ? number : new Unfit(text, "This number is too large to be sent as it is written.");
 }
 
 function range({ min, max }: Limits): string {
