@@ -10,7 +10,8 @@ export function useJob(id: string): UseQueryResult<Watched> {
   return useQuery({
     queryKey: key,
     queryFn: ({ signal }) => ask(id, client.getQueryData<Watched>(key), signal),
-    staleTime: ({ state }) => (isOver(state.data) ? Number.POSITIVE_INFINITY : 0),
+    // All other ends can be undone: somebody else may retry the job.
+    staleTime: ({ state }) => (state.data?.job.state === "succeeded" ? Number.POSITIVE_INFINITY : 0),
     refetchInterval: ({ state }) => {
       // What passes is tried again, and is no error yet: this one is the API's last word.
       if (state.status === "error") return false;
