@@ -1,5 +1,5 @@
 import { FileInput, Input, SegmentedControl } from "@mantine/core";
-import { useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { type Draft, isGroup, Unfit } from "../schema/draft.ts";
 import type { FieldOf } from "../schema/field.ts";
 import { DrawingPad } from "./DrawingPad.tsx";
@@ -13,7 +13,8 @@ type Way = "draw" | "upload";
 export function FileField({ field, label, required, draft, onChange, faults }: FieldProps<FieldOf<"file">>) {
   const id = useId();
   const error = complaint(faults);
-  const [way, setWay] = useState<Way>(field.drawable ? "draw" : "upload");
+  // What is given already is shown, and not an empty sheet of paper in its place.
+  const [way, setWay] = useState<Way>(() => (field.drawable && (draft ?? null) === null ? "draw" : "upload"));
   const choose = (next: string) => {
     setWay(next as Way);
     onChange(undefined);
@@ -66,14 +67,24 @@ interface UploadProps {
 
 function Upload({ label, invalid, draft, onChange }: UploadProps) {
   const [file, setFile] = useState<File | null>(null);
+  // A file takes its time: others may be chosen meanwhile, and other fields written in.
+  const latest = useRef(onChange);
+  const choices = useRef(0);
+  useEffect(() => {
+    latest.current = onChange;
+  }, [onChange]);
+  useEffect(() => {
+    const counted = choices;
+    return () => {
+      counted.current += 1;
+    };
+  }, []);
   const take = async (chosen: File | null) => {
+    choices.current += 1;
+    const choice = choices.current;
     setFile(chosen);
-    if (chosen === null) return onChange(undefined);
-    try {
-      onChange({ data: await dataUrlOf(chosen) });
-    } catch (error) {
-      onChange(new Unfit(chosen.name, error instanceof Error ? error.message : "This file cannot be read."));
-    }
+    const given = chosen === null ? undefined : await draftOf(chosen);
+    if (choice === choices.current) latest.current(given);
   };
   const data = isGroup(draft) ? draft["data"] : undefined;
   const picture = typeof data === "string" && data.startsWith("data:image/") ? data : null;
@@ -81,7 +92,7 @@ function Upload({ label, invalid, draft, onChange }: UploadProps) {
     <>
       <FileInput
         aria-label={`${label}: choose a file`}
-        placeholder="Choose a file"
+        placeholder={data === undefined ? "Choose a file" : "Choose another file"}
         value={file}
         onChange={take}
         error={invalid}
@@ -91,4 +102,12 @@ function Upload({ label, invalid, draft, onChange }: UploadProps) {
       {picture && <img src={picture} alt="What will be sent" className={classes["picture"]} />}
     </>
   );
+}
+
+async function draftOf(file: File): Promise<Draft> {
+  try {
+    return { data: await dataUrlOf(file) };
+  } catch (error) {
+    return new Unfit(file.name, error instanceof Error ? error.message : "This file cannot be read.");
+  }
 }
