@@ -25,9 +25,22 @@ async function shrunk(file: File): Promise<Blob | null> {
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
-  canvas.getContext("2d")?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const pen = canvas.getContext("2d");
+  pen?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  // What lets the background through still does. A browser that has no WebP makes a PNG, which may be too large.
+  const made = await encoded(canvas, file.type === "image/jpeg" ? "image/jpeg" : "image/webp");
+  if (made === null || encodedSize(made) <= LARGEST) return made;
+  if (pen) {
+    pen.globalCompositeOperation = "destination-over";
+    pen.fillStyle = "#fff"; // JPEG has no transparency: without paper below, it would be black
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+  }
+  return encoded(canvas, "image/jpeg");
+}
+
+function encoded(canvas: HTMLCanvasElement, type: string): Promise<Blob | null> {
+  return new Promise((resolve) => canvas.toBlob(resolve, type, 0.9));
 }
 
 function read(file: Blob): Promise<string> {
