@@ -38,6 +38,17 @@ test("what fits has no faults", () => {
   expect(validatorOf(LABELS)({ text: "abc", labels: ["a", "b"] })).toEqual([]);
 });
 
+test("formats are left to the API, which does not check them", () => {
+  const schema = {
+    properties: { format: { type: "string", format: "email" }, maybe: { anyOf: [{ format: "date" }, { type: "null" }] } },
+    required: ["format"],
+  };
+
+  expect(validatorOf(schema)({ format: "nobody", maybe: "today" })).toEqual([]);
+  expect(validatorOf(schema)({})).toHaveLength(1);
+  expect(validatorOf({ const: { format: "email" } })({ format: "email" })).toEqual([]);
+});
+
 test("two empty items are told of as empty, and not as the same", () => {
   const faults = validatorOf(LABELS)({ text: "abc", labels: ["", ""] });
 

@@ -8,7 +8,7 @@ export function validatorOf(schema: Schema): (value: Json) => readonly Fault[] {
   let validator: Validator;
   try {
     // A copy, because it writes into what it is given. One that interprets: the page may not compile code (its CSP).
-    validator = new Validator(structuredClone(schema) as Validated, "2020-12", false);
+    validator = new Validator(withoutFormats(schema) as Validated, "2020-12", false);
   } catch {
     return () => [];
   }
@@ -20,6 +20,19 @@ export function validatorOf(schema: Schema): (value: Json) => readonly Fault[] {
     }
   };
 }
+
+/** The API does not check formats. Names of properties stay, and so does what is compared as it stands. */
+function withoutFormats(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withoutFormats);
+  if (!isSchema(part)) return part;
+  return Object.fromEntries(
+    Object.entries(part)
+      .filter(([name, value]) => name !== "format" || typeof value !== "string")
+      .map(([name, value]) => [name, LITERAL.has(name) ? structuredClone(value) : withoutFormats(value)]),
+  );
+}
+
+const LITERAL: ReadonlySet<string> = new Set(["const", "enum", "default", "example", "examples"]);
 
 // They only say that something below them does not fit, which is said by itself.
 const ENCLOSING: ReadonlySet<string> = new Set([
