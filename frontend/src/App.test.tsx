@@ -2,6 +2,7 @@ import { act, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test, vi } from "vitest";
 import { App } from "./App.tsx";
+import { createQueryClient, keys } from "./api/queries.ts";
 import type { Model } from "./api/types.ts";
 import { type Asked, JOB, json, MODEL, SUCCEEDED, serve } from "./testing/api.ts";
 import { show } from "./testing/render.tsx";
@@ -21,9 +22,9 @@ function api({ method, path, query }: Asked): Response | Promise<Response> {
   return json(SUCCEEDED, { headers: { ETag: 'W/"1"' } });
 }
 
-function page(address = "/") {
+function page(address = "/", client = createQueryClient()) {
   window.history.replaceState(null, "", address);
-  show(<App />);
+  show(<App />, client);
   return userEvent.setup();
 }
 
@@ -35,6 +36,32 @@ test("models are listed with their state, and why one has failed", async () => {
   expect(screen.getByRole("radio", { name: "reverse: ready" })).not.toBeChecked();
   expect(screen.getByText(/Does not load/)).toBeVisible();
   expect(screen.getByText(/no such file/)).toBeVisible();
+});
+
+test("a model that comes later does not take the form away", async () => {
+  let models = [MODEL];
+  serve((asked) => (asked.path === "/v1/models" ? json({ models }) : api(asked)));
+  const client = createQueryClient();
+  const user = page("/", client);
+  await user.type(await screen.findByRole("textbox", { name: "Text" }), "half a sent");
+
+  models = [FAILED, MODEL];
+  await client.invalidateQueries({ queryKey: keys.models });
+
+  expect(await screen.findByRole("radio", { name: "broken: failed" })).not.toBeChecked();
+  expect(screen.getByRole("textbox", { name: "Text" })).toHaveValue("half a sent");
+});
+
+test("a model that there is not is said, and another one can be chosen", async () => {
+  serve(api);
+  const user = page("/?model=elsewhere");
+
+  expect(await screen.findByText("There is no model elsewhere")).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Submit" })).toBeNull();
+  await user.click(screen.getByRole("radio", { name: "reverse: ready" }));
+
+  expect(screen.getByRole("button", { name: "Submit" })).toBeVisible();
+  expect(screen.queryByText("There is no model elsewhere")).toBeNull();
 });
 
 test("the model that is chosen is in the address, and the browser leads back", async () => {

@@ -28,7 +28,11 @@ export function App() {
   const { data: models, error } = useModels();
   const client = useQueryClient();
   const [reused, setReused] = useState<Reused | null>(null);
-  const model = models?.find(({ name }) => name === selection.model) ?? models?.[0];
+  // Kept: a model that comes later and is sorted before it must not take the form away.
+  const [first, setFirst] = useState<string | null>(null);
+  if (first === null && models?.[0]) setFirst(models[0].name);
+  const asked = selection.model ?? first;
+  const model = models?.find(({ name }) => name === asked) ?? (selection.model ? undefined : models?.[0]);
 
   const reuse = async ({ id, model: name }: Job) => {
     const value = await client.fetchQuery({
@@ -67,9 +71,16 @@ export function App() {
           {error && models === undefined && <Alert color="red" title={error.message} />}
           {models === undefined && !error && <Loading />}
           {models?.length === 0 && <NoModels />}
-          {models && model && (
+          {models && models.length > 0 && (
+            <ModelPicker models={models} chosen={model?.name ?? null} onChoose={(name) => select({ model: name })} />
+          )}
+          {models && models.length > 0 && !model && (
+            <Alert color="yellow" title={`There is no model ${asked}`}>
+              No worker has brought it, or the address is not whole.
+            </Alert>
+          )}
+          {model && (
             <>
-              <ModelPicker models={models} chosen={model.name} onChoose={(name) => select({ model: name })} />
               <ModelAbout model={model} />
               <Boundary key={model.name}>
                 <NewJob model={model} reused={reused} onSubmitted={submitted} />
