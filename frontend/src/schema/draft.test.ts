@@ -43,6 +43,33 @@ test("what need not be given and is empty, is left out; what may be null, is nul
   expect(faults).toEqual([]);
 });
 
+describe("what has a default and was cleared", () => {
+  const schema = {
+    type: "object",
+    properties: {
+      text: { type: "string", default: "a" },
+      word: { type: "string", default: "a", minLength: 1 },
+      tags: { type: "array", items: { type: "string" }, default: ["a"] },
+      some: { type: "array", items: { type: "string" }, default: ["a"], minItems: 1 },
+      count: { type: "number", default: 3 },
+      maybe: { anyOf: [{ type: "number" }, { type: "null" }], default: 3 },
+      blank: { type: "string", default: "" },
+      none: { anyOf: [{ type: "string" }, { type: "null" }], default: null },
+    },
+  };
+  const field = fieldOf(schema, schema);
+
+  test("is sent empty where that fits, and left out where nothing else can be meant", () => {
+    const draft = { text: "", word: "", tags: [], some: [], count: undefined, maybe: undefined, blank: "", none: "" };
+
+    expect(read(field, draft, true)).toEqual({ value: { text: "", tags: [], maybe: null }, faults: [] });
+  });
+
+  test("is left out where it was never given", () => {
+    expect(read(field, {}, true)).toEqual({ value: {}, faults: [] });
+  });
+});
+
 test("what is needed and missing is said at its place", () => {
   expect(input({ text: "a", tags: [] }).faults).toEqual([{ path: "/count", message: MISSING }]);
   expect(input({ count: 1, nested: {} }).faults).toEqual([{ path: "/nested/a", message: MISSING }]);

@@ -86,11 +86,20 @@ function isEmpty(field: Field, draft: Draft): boolean {
 
 /** An empty text and an empty list are values, where one has to be given: whether they fit, the schema says. */
 function empty(field: Field, required: boolean, path: string): Read {
-  if (!required) return { value: undefined, faults: [] };
+  if (!required) return { value: cleared(field), faults: [] };
   if (field.nullable) return { value: null, faults: [] };
   if (field.kind === "text") return { value: "", faults: [] };
   if (field.kind === "list") return { value: [], faults: [] };
   return { value: undefined, faults: [{ path, message: MISSING }] };
+}
+
+/** Left out, the default would be taken, which somebody has cleared: so what is empty is sent, if anything can say so. */
+function cleared(field: Field): Json | undefined {
+  const { initial } = field;
+  if (initial === undefined || initial === null || isEmpty(field, initial)) return undefined;
+  if (field.nullable) return null;
+  if (field.kind === "text" && field.blank) return "";
+  return field.kind === "list" && !field.min ? [] : undefined;
 }
 
 function readList(field: FieldOf<"list">, draft: readonly Draft[], path: string): Read {
@@ -102,10 +111,12 @@ function readList(field: FieldOf<"list">, draft: readonly Draft[], path: string)
 function readGroup(field: FieldOf<"group" | "either">, draft: { readonly [name: string]: Draft }, path: string): Read {
   const chosen =
     field.kind === "either" ? field.properties.filter(({ name }) => Object.hasOwn(draft, name)) : field.properties;
-  const parts = chosen.map(({ name, required, field: part }) => ({
-    name,
-    ...read(part, draft[name], required || field.kind === "either", path + token(name)),
-  }));
+  const parts = chosen.flatMap(({ name, required, field: part }) => {
+    const needed = required || field.kind === "either";
+    // What an input that is used again does not have, nobody has cleared.
+    if (!needed && !Object.hasOwn(draft, name)) return [];
+    return [{ name, ...read(part, draft[name], needed, path + token(name)) }];
+  });
   const given = parts.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
   return { value: Object.fromEntries(given), faults: parts.flatMap((part) => part.faults) };
 }

@@ -14,10 +14,16 @@ export interface Limits {
   readonly max: number | null;
 }
 
+interface TextLimits {
+  readonly maxLength: number | null;
+  /** Whether an empty text fits. */
+  readonly blank: boolean;
+}
+
 /** What a part of a form is, made from a JSON Schema. Whatever the form has no field for, is written as JSON. */
 export type Field = Common &
   (
-    | { readonly kind: "text"; readonly long: boolean; readonly input: TextInput; readonly maxLength: number | null }
+    | ({ readonly kind: "text"; readonly long: boolean; readonly input: TextInput } & TextLimits)
     | ({ readonly kind: "number"; readonly integer: boolean } & Limits)
     | { readonly kind: "boolean" }
     | { readonly kind: "choice"; readonly options: readonly Json[] }
@@ -135,6 +141,7 @@ function text(common: Common, schema: Schema): Field {
     kind: "text",
     input,
     maxLength,
+    blank: !format && !(whole(schema["minLength"]) ?? 0) && schema["pattern"] === undefined,
     long: input === "text" && !format && (maxLength ?? ONE_LINE + 1) > ONE_LINE,
   };
 }
