@@ -187,6 +187,22 @@ test("a submission is told to the page, once", async () => {
   expect(submitted.mock.calls[0]?.[0]).toEqual(JOB);
 });
 
+test("a double click submits once, even if the answer comes in between", async () => {
+  const { user, submitted } = form(null, {}, { text: "abc" });
+  const asked = serve(() => json(JOB, { status: 202 }));
+  const now = vi.spyOn(performance, "now").mockReturnValue(1000);
+
+  await user.click(screen.getByRole("button", { name: "Submit" }));
+  await waitFor(() => expect(submitted).toHaveBeenCalledTimes(1));
+  now.mockReturnValue(1200);
+  await user.click(screen.getByRole("button", { name: "Submit" }));
+  expect(asked).toHaveLength(1);
+
+  now.mockReturnValue(1600);
+  await user.click(screen.getByRole("button", { name: "Submit" }));
+  await waitFor(() => expect(asked).toHaveLength(2));
+});
+
 describe("what is wrong", () => {
   test("is said beside the field before anything is sent, and the field has the focus", async () => {
     const { user } = form();

@@ -20,6 +20,8 @@ interface Props {
   readonly onSubmitted: (job: Job) => void;
 }
 
+// The second half of a double click comes this much later, and must not submit anything.
+const DOUBLE_CLICK = 500; // milliseconds
 const INPUT = "/input"; // where a submission has it
 
 /** The form that a model's schema asks for. What is wrong is said beside the field that it is about. */
@@ -33,7 +35,14 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
   // Fields keep what is written in them: to fill them from outside, they are made anew.
   const [filled, setFilled] = useState(0);
   const [refused, setRefused] = useState(0);
-  const submission = useMutation({ mutationFn: (value: Json) => submitJob(model.name, value), onSuccess: onSubmitted });
+  const blocked = useRef(0); // until when, in milliseconds
+  const submission = useMutation({
+    mutationFn: (value: Json) => submitJob(model.name, value),
+    onSuccess: onSubmitted,
+    onSettled: () => {
+      blocked.current = performance.now() + DOUBLE_CLICK;
+    },
+  });
 
   useEffect(() => {
     if (refused > 0) focusFirstFault(form.current);
@@ -51,7 +60,7 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (submission.isPending) return;
+    if (performance.now() < blocked.current) return;
     const { value, faults: lacking } = read(field, draft, true);
     const sent = value ?? null;
     const known = new Set(lacking.map(({ path }) => path));
@@ -59,6 +68,7 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
     submission.reset();
     if (found.length > 0) return refuse(found);
     setFaults([]);
+    blocked.current = Number.POSITIVE_INFINITY;
     submission.mutate(sent, { onError: (error) => refuse(inputFaults(error)) });
   };
   const change = (next: Draft) => {
