@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,7 +74,7 @@ class Page:
         if not (stamp.is_file() and stamp.read_text() == digest):
             sys.stdout.write(f"Installing what {self.folder.name} needs ...\n")
             sys.stdout.flush()
-            if node.run("ci", "--loglevel=error", within=self.folder):
+            if node.run("ci", "--include=dev", "--loglevel=error", within=self.folder):
                 raise CannotBuild("npm could not install what the page needs: is there a network, and a registry?")
             stamp.write_text(digest)
         return node
@@ -87,8 +87,14 @@ class Page:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         # Beside the folder, which `npm ci` removes.
-        with (self.folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as held:
+            try:
+                lock = held.enter_context((self.folder / ".lock").open("w"))
+            except OSError:
+                if not self.built:  # else it is a checkout that nobody may write into, with all that is needed
+                    raise
+            else:
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
@@ -106,7 +112,11 @@ def find_node(needed: str, environment: Mapping[str, str] = os.environ) -> Node:
 
 
 def _version_of(node: str) -> tuple[int, ...]:
-    return _version(subprocess.check_output([node, "--version"], text=True))  # noqa: S603
+    """Of one that does not run, none: older than all that is needed."""
+    try:
+        return _version(subprocess.check_output([node, "--version"], text=True, stderr=subprocess.DEVNULL))  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return ()
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -100,6 +100,27 @@ def test_what_failed_to_install_is_installed_the_next_time(page: Page, monkeypat
     assert asked(page) == ["ci", "build"]
 
 
+def test_what_builds_is_installed_in_production_too(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NODE_ENV=production leaves out what is only needed to build."""
+    monkeypatch.setenv("NODE_ENV", "production")
+    page.build()
+
+    assert "--include=dev" in (page.folder / "asked").read_text().splitlines()[0].split()
+
+
+def test_a_built_page_needs_no_lock(page: Page) -> None:
+    """A checkout may be one that nobody can write into. A folder in its place cannot be opened by anybody, root neither."""
+    (page.folder / ".lock").mkdir()
+    with pytest.raises(OSError, match="lock"):
+        page.build()
+    (page.folder / "dist").mkdir()
+    (page.folder / "dist/index.html").touch()
+
+    page.build()
+
+    assert asked(page) == []
+
+
 def test_a_script_that_fails_is_told(page: Page) -> None:
     with pytest.raises(CannotBuild, match="npm run check"):
         page.run("check")
@@ -124,9 +145,11 @@ def test_the_machines_own_node_is_taken_if_it_is_new_enough(tools: Path) -> None
     assert (node.npm, node.folder) == ([str(tools / "npm")], tools)
 
 
-@pytest.mark.parametrize("path", ["old", "without npm", "nothing"])
+@pytest.mark.parametrize("path", ["old", "broken", "without npm", "nothing"])
 def test_otherwise_the_one_of_the_package_is(tools: Path, path: str) -> None:
     needed = ">=99.2" if path == "old" else ">=22"
+    if path == "broken":
+        script(tools / "node", "#!/bin/sh\nexit 1\n")
     if path == "without npm":
         (tools / "npm").unlink()
 
