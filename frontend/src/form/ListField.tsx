@@ -1,5 +1,5 @@
 import { Button, CloseButton, Input, Textarea } from "@mantine/core";
-import { useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { type Draft, emptyDraft } from "../schema/draft.ts";
 import type { FieldOf } from "../schema/field.ts";
 import { FormField } from "./FormField.tsx";
@@ -12,19 +12,40 @@ const MOST_FIELDS = 40;
 export function ListField(props: FieldProps<FieldOf<"list">>) {
   const { field, draft } = props;
   const items = Array.isArray(draft) ? (draft as readonly Draft[]) : [];
-  // Decided once: a field must not turn into another one while somebody writes in it.
-  const [asLines] = useState(() => field.item.kind === "text" && items.length > MOST_FIELDS && items.every(isLine));
-  return asLines ? <Lines {...props} /> : <Items {...props} items={items} />;
+  // A field must not turn into another one while somebody writes in it: only what is pasted as a whole may do that.
+  const [lines, setLines] = useState<"none" | "given" | "pasted">(() => (isLong(field, items) ? "given" : "none"));
+  if (lines !== "none") return <Lines {...props} focused={lines === "pasted"} />;
+  const pasted = (next: readonly Draft[]) => {
+    const given = next.filter((item) => item !== undefined && item !== "");
+    const long = isLong(field, given);
+    if (long) setLines("pasted");
+    props.onChange(long ? given : next);
+  };
+  return <Items {...props} items={items} onPaste={pasted} />;
+}
+
+function isLong(field: FieldOf<"list">, items: readonly Draft[]): boolean {
+  return field.item.kind === "text" && items.length > MOST_FIELDS && items.every(isLine);
 }
 
 function isLine(item: Draft): boolean {
   return typeof item === "string" && !item.includes("\n");
 }
 
-function Lines({ field, label, required, draft, onChange, faults }: FieldProps<FieldOf<"list">>) {
+interface LinesProps extends FieldProps<FieldOf<"list">> {
+  /** It takes the place of the field that was written in. */
+  readonly focused: boolean;
+}
+
+function Lines({ field, label, required, draft, onChange, faults, focused }: LinesProps) {
   const [text, setText] = useState(() => (draft as readonly string[]).join("\n"));
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (focused) box.current?.focus();
+  }, [focused]);
   return (
     <Textarea
+      ref={box}
       label={label}
       description={[field.description, "One a line."].filter(Boolean).join(" ")}
       withAsterisk={required}
@@ -43,9 +64,10 @@ function Lines({ field, label, required, draft, onChange, faults }: FieldProps<F
 
 interface ItemsProps extends FieldProps<FieldOf<"list">> {
   readonly items: readonly Draft[];
+  readonly onPaste: (items: readonly Draft[]) => void;
 }
 
-function Items({ field, label, required, items, onChange, faults, example }: ItemsProps) {
+function Items({ field, label, required, items, onChange, onPaste, faults, example }: ItemsProps) {
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
   const [keys, renew] = useKeys(items.length);
@@ -71,7 +93,7 @@ function Items({ field, label, required, items, onChange, faults, example }: Ite
     const written = items[place];
     if (item.kind !== "text" || lines.length < 2 || (written !== undefined && written !== "")) return;
     event.preventDefault();
-    onChange(items.toSpliced(place, 1, ...lines));
+    onPaste(items.toSpliced(place, 1, ...lines));
   };
 
   const shown = new Set(items.map((_, place) => String(place)));

@@ -103,6 +103,18 @@ describe("fields", () => {
     expect(await submittedInput(user)).toEqual({ tags: [...tags, "last"] });
   });
 
+  test("a long list that is pasted is written one a line from then on", async () => {
+    const tags = Array.from({ length: 3000 }, (_, place) => `tag ${place}`);
+    const items = { type: "string", title: "Tag" };
+    const { user } = form(object({ tags: { type: "array", items, minItems: 2, title: "Tags" } }, ["tags"]));
+
+    await user.click(screen.getByRole("textbox", { name: "Tag 1" }));
+    await user.paste(tags.join("\n"));
+
+    expect(screen.getByRole("textbox", { name: "Tags" })).toHaveFocus();
+    expect(await submittedInput(user)).toEqual({ tags });
+  });
+
   test("an object within an object is opened first", async () => {
     const { user } = form(
       object({ more: { ...object({ deep: { type: "string", title: "Deep" } }, ["deep"]), title: "More" } }),
