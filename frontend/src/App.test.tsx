@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { App } from "./App.tsx";
 import { createQueryClient, keys } from "./api/queries.ts";
 import type { Model } from "./api/types.ts";
-import { type Asked, JOB, json, MODEL, SUCCEEDED, serve } from "./testing/api.ts";
+import { type Asked, JOB, json, MODEL, problem, SUCCEEDED, serve } from "./testing/api.ts";
 import { show } from "./testing/render.tsx";
 
 const FAILED: Model = {
@@ -107,6 +107,27 @@ test("a recent job is opened by its link, and its input can be used again", asyn
 
   expect(await screen.findByRole("textbox", { name: "Text" })).toHaveValue("used before");
   expect(screen.getByRole("radio", { name: "reverse: ready" })).toBeChecked();
+});
+
+test("an input is used again once: coming back to its model later begins anew", async () => {
+  serve((asked) => (asked.path === "/v1/models" ? json({ models: [{ ...MODEL, name: "other" }, MODEL] }) : api(asked)));
+  const user = page(`/?job=${JOB.id}`);
+  await user.click(await screen.findByRole("button", { name: "Use this input again" }));
+  expect(await screen.findByRole("textbox", { name: "Text" })).toHaveValue("used before");
+
+  await user.click(screen.getByRole("radio", { name: "other: ready" }));
+  await user.click(screen.getByRole("radio", { name: "reverse: ready" }));
+
+  expect(screen.getByRole("textbox", { name: "Text" })).toHaveValue("");
+});
+
+test("an input that cannot be used again is said", async () => {
+  serve((asked) => (asked.query.has("include") ? problem(404, { title: "No such job" }) : api(asked)));
+  const user = page(`/?job=${JOB.id}`);
+
+  await user.click(await screen.findByRole("button", { name: "Use this input again" }));
+
+  expect(await screen.findByText("No such job")).toBeVisible();
 });
 
 test("before any worker has started, it says what is missing", async () => {

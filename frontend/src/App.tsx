@@ -1,6 +1,6 @@
 import { Alert, Anchor, Paper, Skeleton, Text, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import classes from "./App.module.css";
 import { getInput } from "./api/client.ts";
 import { keys } from "./api/queries.ts";
@@ -83,7 +83,7 @@ export function App() {
             <>
               <ModelAbout model={model} />
               <Boundary key={model.name}>
-                <NewJob model={model} reused={reused} onSubmitted={submitted} />
+                <NewJob model={model} reused={reused} onUsed={setReused} onSubmitted={submitted} />
               </Boundary>
             </>
           )}
@@ -105,14 +105,19 @@ export function App() {
 interface NewJobProps {
   readonly model: Model;
   readonly reused: Reused | null;
+  /** Once it is in the form, it is done with: coming back to the model later begins with an empty form. */
+  readonly onUsed: (left: null) => void;
   readonly onSubmitted: (job: Job) => void;
 }
 
 /** A form is made anew for each model, for a schema that has changed, and for an input that is to be used again. */
-function NewJob({ model, reused, onSubmitted }: NewJobProps) {
+function NewJob({ model, reused, onUsed, onSubmitted }: NewJobProps) {
   const input = reused?.model === model.name ? reused : null;
   const [made, setMade] = useState({ input, count: 0 });
-  if (made.input !== input) setMade({ input, count: made.count + 1 });
+  if (input !== null && made.input !== input) setMade({ input, count: made.count + 1 });
+  useEffect(() => {
+    if (input !== null) onUsed(null);
+  }, [input, onUsed]);
   const key = `${model.name} ${JSON.stringify(model.input_schema)} ${made.count}`;
   return <ModelForm key={key} model={model} input={input} onSubmitted={onSubmitted} />;
 }

@@ -12,7 +12,7 @@ const realTurn = () => new Promise((resolve) => realTimeout(resolve, 0));
 const NOTHING = new Promise<Response>(() => undefined);
 
 function panel() {
-  return show(<JobPanel id={JOB.id} onReuse={() => undefined} />);
+  return show(<JobPanel id={JOB.id} onReuse={async () => undefined} />);
 }
 
 async function pass(milliseconds: number): Promise<void> {

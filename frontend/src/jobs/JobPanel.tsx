@@ -16,7 +16,8 @@ import { useJob } from "./useJob.ts";
 
 interface Props {
   readonly id: string;
-  readonly onReuse: (job: Job) => void;
+  /** Ends once the input is in the form. */
+  readonly onReuse: (job: Job) => Promise<void>;
 }
 
 /** One job, from its submission to its result. */
@@ -63,7 +64,11 @@ function NoJob({ id, error }: { readonly id: string; readonly error: Error | nul
   );
 }
 
-function JobCard({ job, onReuse }: { readonly job: Job; readonly onReuse: (job: Job) => void }) {
+interface OfJob extends Pick<Props, "onReuse"> {
+  readonly job: Job;
+}
+
+function JobCard({ job, onReuse }: OfJob) {
   return (
     <>
       <Text size="sm" c="dimmed" className={classes["about"] ?? ""}>
@@ -84,13 +89,14 @@ function JobCard({ job, onReuse }: { readonly job: Job; readonly onReuse: (job: 
   );
 }
 
-function Actions({ job, onReuse }: { readonly job: Job; readonly onReuse: (job: Job) => void }) {
+function Actions({ job, onReuse }: OfJob) {
   const client = useQueryClient();
   // The answer is not looked at: the next question, which is asked at once, brings it with its ETag.
   const onSettled = () => client.invalidateQueries({ queryKey: keys.job(job.id) });
   const cancel = useMutation({ mutationFn: () => cancelJob(job.id), onSettled });
   const retry = useMutation({ mutationFn: () => retryJob(job.id), onSettled });
-  const failure = cancel.error ?? retry.error;
+  const reuse = useMutation({ mutationFn: () => onReuse(job) });
+  const failure = cancel.error ?? retry.error ?? reuse.error;
   return (
     <>
       {failure && (
@@ -109,7 +115,7 @@ function Actions({ job, onReuse }: { readonly job: Job; readonly onReuse: (job: 
             Retry
           </Button>
         )}
-        <Button variant="default" size="xs" onClick={() => onReuse(job)}>
+        <Button variant="default" size="xs" loading={reuse.isPending} onClick={() => reuse.mutate()}>
           Use this input again
         </Button>
         <Anchor href={job.urls.self} target="_blank" size="sm" className={classes["link"] ?? ""} title={job.id}>

@@ -12,7 +12,7 @@ const FAILED: Job = { ...RUNNING, state: "failed", finished_at: "2026-01-05T09:3
 function page(client = createQueryClient()) {
   show(
     <>
-      <JobPanel id={JOB.id} onReuse={() => undefined} />
+      <JobPanel id={JOB.id} onReuse={async () => undefined} />
       <RecentJobs chosen={null} model={null} onChoose={() => undefined} />
     </>,
     client,
