@@ -30,14 +30,7 @@ function Form({ schema, initial }: { readonly schema: Record<string, unknown>; r
   const [value, setValue] = useState(initial);
   draft = value;
   return (
-    <FormField
-      field={fieldOf(schema, schema)}
-      label="Input"
-      required
-      draft={value}
-      onChange={setValue}
-      faults={[]}
-    />
+    <FormField field={fieldOf(schema, schema)} label="Input" required draft={value} onChange={setValue} faults={[]} />
   );
 }
 

@@ -18,9 +18,7 @@ function encodes(made: Readonly<Record<string, Blob>>): string[] {
 }
 
 test("a small file is sent as it is", async () => {
-  expect(await dataUrlOf(new File(["hello"], "a.txt", { type: "text/plain" }))).toBe(
-    "data:text/plain;base64,aGVsbG8=",
-  );
+  expect(await dataUrlOf(new File(["hello"], "a.txt", { type: "text/plain" }))).toBe("data:text/plain;base64,aGVsbG8=");
 });
 
 test("a large picture that may be transparent stays so", async () => {

@@ -40,7 +40,10 @@ test("what fits has no faults", () => {
 
 test("formats are left to the API, which does not check them", () => {
   const schema = {
-    properties: { format: { type: "string", format: "email" }, maybe: { anyOf: [{ format: "date" }, { type: "null" }] } },
+    properties: {
+      format: { type: "string", format: "email" },
+      maybe: { anyOf: [{ format: "date" }, { type: "null" }] },
+    },
     required: ["format"],
   };
 
