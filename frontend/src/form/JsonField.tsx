@@ -47,9 +47,20 @@ function textOf(draft: unknown): string {
 
 function parsed(text: string): Json | Unfit | undefined {
   if (text.trim() === "") return undefined;
+  const changed: string[] = [];
   try {
-    return JSON.parse(text) as Json;
+    const value = JSON.parse(text, (_, part: unknown, context?: { readonly source?: string }) => {
+      if (typeof part === "number" && !isExact(part, context?.source)) changed.push(context?.source ?? String(part));
+      return part;
+    }) as Json;
+    if (changed.length === 0) return value;
   } catch (error) {
     return new Unfit(text, `This is not JSON: ${error instanceof Error ? error.message : "it cannot be read"}.`);
   }
+  return new Unfit(text, `This number is too large to be sent as it is written: ${changed[0]}.`);
+}
+
+/** source: as it is written; a browser that does not tell lets large integers through. */
+function isExact(number: number, source = ""): boolean {
+  return Number.isFinite(number) && (!/^-?\d+$/.test(source) || BigInt(source) === BigInt(number));
 }
