@@ -1,4 +1,4 @@
-import { Paper, Skeleton, Text, Title } from "@mantine/core";
+import { Alert, Paper, Skeleton, Text, Title } from "@mantine/core";
 import type { MouseEvent } from "react";
 import type { Job } from "../api/types.ts";
 import { useNow } from "../clock.ts";
@@ -16,7 +16,7 @@ interface Props {
 
 /** The latest jobs, those of programs too. Each is a link: it can be opened in a tab of its own. */
 export function RecentJobs({ chosen, model, onChoose }: Props) {
-  const { data: jobs } = useJobs();
+  const { data: jobs, error } = useJobs();
   const now = useNow();
   const open = (job: Job) => (event: MouseEvent) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
@@ -29,7 +29,7 @@ export function RecentJobs({ chosen, model, onChoose }: Props) {
       <Title order={2} size="h4" id="jobs-title">
         Recent jobs
       </Title>
-      {jobs === undefined && <Skeleton height={120} />}
+      {jobs === undefined && (error ? <Alert color="red" title={error.message} /> : <Skeleton height={120} />)}
       {jobs?.length === 0 && (
         <Text size="sm" c="dimmed">
           None yet. What is submitted, here or over the API, is listed here.

@@ -2,7 +2,7 @@ import { screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { createQueryClient, keys } from "../api/queries.ts";
 import type { Job } from "../api/types.ts";
-import { JOB, json, RUNNING, serve } from "../testing/api.ts";
+import { JOB, json, problem, RUNNING, serve } from "../testing/api.ts";
 import { show } from "../testing/render.tsx";
 import { JobPanel } from "./JobPanel.tsx";
 import { RecentJobs } from "./RecentJobs.tsx";
@@ -40,4 +40,12 @@ test("a job that had failed is looked up anew when it is shown again", async () 
   page(client);
 
   expect(await screen.findByText("Job of reverse: running")).toBeInTheDocument();
+});
+
+test("a list that is refused is said", async () => {
+  serve(() => problem(403, { title: "Not for you" }));
+
+  show(<RecentJobs chosen={null} model={null} onChoose={() => undefined} />);
+
+  expect(await screen.findByText("Not for you")).toBeVisible();
 });
