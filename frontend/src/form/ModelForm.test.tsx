@@ -144,6 +144,16 @@ describe("fields", () => {
     expect(await submittedInput(user)).toEqual({ value: { any: [1, null] } });
   });
 
+  test.each([
+    [{}, { text: "abc", extra: [1] }],
+    [{ additionalProperties: false }, { text: "abc" }],
+  ])("what an input has besides its fields is kept, where that fits: %j", async (more, sent) => {
+    const schema = { ...object({ text: { type: "string", title: "Text" } }), ...more };
+    const { user } = form(schema, {}, { text: "abc", extra: [1] });
+
+    expect(await submittedInput(user)).toEqual(sent);
+  });
+
   test("an input that is no object at all", async () => {
     const { user } = form({});
 
@@ -252,6 +262,21 @@ describe("what is wrong", () => {
     expect(screen.getByRole("textbox", { name: "Value" })).toHaveAccessibleDescription(/not JSON/);
     expect(asked).toHaveLength(0);
   });
+
+  test.each(["9007199254740993", "[1, -9007199254740993]", '{"a": 1e999}'])(
+    "a number of JSON that would be sent as another one is not sent: %s",
+    async (written) => {
+      const { user } = form(object({ value: { title: "Value" } }));
+      const asked = serve(() => json(JOB));
+      await user.click(screen.getByRole("textbox", { name: "Value" }));
+      await user.paste(written);
+
+      await user.click(screen.getByRole("button", { name: "Submit" }));
+
+      expect(screen.getByRole("textbox", { name: "Value" })).toHaveAccessibleDescription(/too large to be sent/);
+      expect(asked).toHaveLength(0);
+    },
+  );
 
   test("what the API alone knows stands beside the field as well", async () => {
     const { user } = form(null, {}, { text: "abc" });

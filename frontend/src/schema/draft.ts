@@ -108,6 +108,13 @@ function readList(field: FieldOf<"list">, draft: readonly Draft[], path: string)
   return { value: items.map((item) => item.value ?? null), faults: items.flatMap((item) => item.faults) };
 }
 
+/** What an input that is used again has besides the fields. */
+function others(field: FieldOf<"group" | "either">, draft: { readonly [name: string]: Draft }): [string, Json][] {
+  if (field.kind === "either" || !field.open) return [];
+  const known = new Set(field.properties.map(({ name }) => name));
+  return (Object.entries(draft) as [string, Json][]).filter(([name]) => !known.has(name));
+}
+
 function readGroup(field: FieldOf<"group" | "either">, draft: { readonly [name: string]: Draft }, path: string): Read {
   const chosen =
     field.kind === "either" ? field.properties.filter(({ name }) => Object.hasOwn(draft, name)) : field.properties;
@@ -118,5 +125,8 @@ function readGroup(field: FieldOf<"group" | "either">, draft: { readonly [name: 
     return [{ name, ...read(part, draft[name], needed, path + token(name)) }];
   });
   const given = parts.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
-  return { value: Object.fromEntries(given), faults: parts.flatMap((part) => part.faults) };
+  return {
+    value: Object.fromEntries([...others(field, draft), ...given]),
+    faults: parts.flatMap((part) => part.faults),
+  };
 }

@@ -28,7 +28,8 @@ export type Field = Common &
     | { readonly kind: "boolean" }
     | { readonly kind: "choice"; readonly options: readonly Json[] }
     | ({ readonly kind: "list"; readonly item: Field } & Limits)
-    | { readonly kind: "group"; readonly properties: readonly Property[] }
+    /** open: others than these properties may be given, too. */
+    | { readonly kind: "group"; readonly properties: readonly Property[]; readonly open: boolean }
     /** Exactly one of the properties is given. */
     | { readonly kind: "either"; readonly properties: readonly Property[] }
     /** A file in the input itself, as a data URL. */
@@ -173,7 +174,9 @@ function object(common: Common, schema: Schema, root: Schema, depth: number): Fi
     required: required.has(name),
     field: fieldOf(part, root, depth + 1),
   }));
-  return { ...common, kind: isEither(schema) ? "either" : "group", properties };
+  if (isEither(schema)) return { ...common, kind: "either", properties };
+  const open = schema["additionalProperties"] !== false && schema["unevaluatedProperties"] !== false;
+  return { ...common, kind: "group", properties, open };
 }
 
 /** "Exactly one of these": `oneOf` with nothing but the name of one property in each, and all properties named so. */
