@@ -41,3 +41,15 @@ class ForeignHost(TorchrelayError):
     """Without authentication, only requests that were meant for this machine are answered."""
 
     code = "foreign_host"
+
+
+class Unauthenticated(TorchrelayError):
+    """No credentials, or none that are good."""
+
+    code = "unauthenticated"
+
+
+class ScopeTooSmall(TorchrelayError):
+    """The caller is known, and may not do this."""
+
+    code = "scope_too_small"

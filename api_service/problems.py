@@ -12,7 +12,16 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api_service.errors import BodyTooLarge, DoesNotFit, ForeignHost, MalformedBody, NotJson, ResultGone
+from api_service.errors import (
+    BodyTooLarge,
+    DoesNotFit,
+    ForeignHost,
+    MalformedBody,
+    NotJson,
+    ResultGone,
+    ScopeTooSmall,
+    Unauthenticated,
+)
 from shared.errors import DatabaseUnavailable, Fault, TorchrelayError, UnknownJob, UnknownModel, WrongState
 
 log = structlog.get_logger(__name__)
@@ -32,6 +41,8 @@ class Kind:
 
 KINDS: Mapping[type[TorchrelayError], Kind] = {
     MalformedBody: Kind(HTTPStatus.BAD_REQUEST, "The body is not JSON"),
+    Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "Who are you?", {"WWW-Authenticate": "Bearer"}),
+    ScopeTooSmall: Kind(HTTPStatus.FORBIDDEN, "Your credentials do not allow this"),
     ForeignHost: Kind(HTTPStatus.FORBIDDEN, "This host is not served"),
     UnknownJob: Kind(HTTPStatus.NOT_FOUND, "No such job"),
     UnknownModel: Kind(HTTPStatus.NOT_FOUND, "No such model"),

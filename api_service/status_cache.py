@@ -12,7 +12,7 @@ from uuid import UUID
 
 from shared.job import Job
 
-ReadJob = Callable[[tuple[str, UUID]], Awaitable[Job | None]]
+ReadJob = Callable[[tuple[str | None, UUID]], Awaitable[Job | None]]
 
 LIFETIME = 1.0  # seconds
 # Together they bound what this may hold to 64 MiB.
@@ -34,7 +34,7 @@ class _Read:
 
 
 class StatusCache:
-    """read: the row of (owner, id), or None. clock: monotonic seconds."""
+    """read: the row of (owner, id), or None; owner None: whoever's it is. clock: monotonic seconds."""
 
     def __init__(self, read: ReadJob, clock: Callable[[], float] = time.monotonic) -> None:
         self._read = read
@@ -42,13 +42,13 @@ class StatusCache:
         self._entries: dict[UUID, _Entry] = {}  # oldest first
         self._reads: dict[UUID, set[_Read]] = {}
 
-    async def get(self, owner: str, job_id: UUID, *, at_least: int = 0) -> Job | None:
+    async def get(self, owner: str | None, job_id: UUID, *, at_least: int = 0) -> Job | None:
         """The job, no older than a second and of revision `at_least` or later; None: not there, or another's."""
         began = self._clock()
         entry = self._entries.get(job_id)
         if (
             entry is not None
-            and entry.job.owner == owner
+            and owner in {None, entry.job.owner}
             and entry.job.revision >= at_least
             and began - entry.read_at < LIFETIME
         ):

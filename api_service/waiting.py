@@ -22,7 +22,7 @@ Until = Callable[[Job], bool]
 
 
 class ReadOne(Protocol):
-    async def __call__(self, owner: str, job_id: UUID, *, at_least: int) -> Job | None:
+    async def __call__(self, owner: str | None, job_id: UUID, *, at_least: int) -> Job | None:
         """One owner's job, of revision `at_least` or later."""
 
 
@@ -63,7 +63,9 @@ class Watcher:
         self._wake = asyncio.Event()
         self._closed = False
 
-    async def wait(self, owner: str, job_id: UUID, until: Until, seconds: float, *, at_least: int = 0) -> Job | None:
+    async def wait(
+        self, owner: str | None, job_id: UUID, until: Until, seconds: float, *, at_least: int = 0
+    ) -> Job | None:
         """The job once `until` holds of it, or as it is after `seconds`. None: not there, or another's.
 
         at_least: the revision that the client has seen already; nothing older is looked at.

@@ -49,7 +49,7 @@ class Job:
     attempt: int  # of the latest claim; only ever grows
     charged: int  # bad ends that were this job's own doing; limited by max_attempts
     max_attempts: int
-    result: JsonText | None
+    result: JsonText | None  # None, too, where it is a blob
     error: JobError | None
     metadata: JsonText | None
     batch_id: UUID | None
@@ -59,6 +59,10 @@ class Job:
     queue_deadline: datetime
     purge_at: datetime | None
     revision: int  # one more with every visible change; the ETag
+    # A result that is too large to stand in the row: the blob's key, its bytes, and their hash.
+    result_key: str | None = None
+    result_size: int | None = None
+    result_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +82,9 @@ class NewJob:
     max_attempts: int
     traceparent: str | None = None
     batch_id: UUID | None = None
+    webhook: JsonText | None = None  # {url, events}
+    idempotency_key: str | None = None  # the route and the client's key
+    idempotency_hash: str | None = None  # SHA-256 of the body's JSON with sorted keys
+    uploads: tuple[UUID, ...] = ()  # that its input refers to
+    result_retention: float = 7 * 86400.0  # seconds after its end, as the next
+    row_retention: float = 30 * 86400.0

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from api_service.caller import Scope, caller_of
 from api_service.cursor import decode_cursor, encode_cursor
 from api_service.documentation import (
     JOB_EXAMPLE,
@@ -17,7 +18,6 @@ from api_service.documentation import (
     problems,
 )
 from api_service.errors import ResultGone
-from api_service.owner import owner_of
 from api_service.plain_route import group
 from api_service.routes.job_response import JSON, RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
 from api_service.runtime import runtime_of
@@ -52,7 +52,7 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(description="The `next_cursor` of the page before.")] = None,
 ) -> Response:
     """Your jobs, newest first, without their inputs and results. Filters add up."""
-    runtime, owner = runtime_of(request), owner_of(request)
+    runtime, owner = runtime_of(request), caller_of(request, Scope.READ).sees
     before = None if cursor is None else decode_cursor(cursor)
     wanted = JobFilter(state, model, task, batch_id)
     found = await reading.list_jobs(runtime.database, owner, wanted, limit + 1, before)
@@ -81,7 +81,7 @@ async def list_jobs(
 )
 async def get_result(request: Request, job_id: JobId) -> Response:
     """Only the result, without the job around it."""
-    job = await runtime_of(request).statuses.get(owner_of(request), parse_job_id(job_id))
+    job = await runtime_of(request).statuses.get(caller_of(request, Scope.READ).sees, parse_job_id(job_id))
     if job is None:
         raise unknown(job_id)
     if job.state is not JobState.SUCCEEDED:
@@ -104,7 +104,7 @@ async def get_result(request: Request, job_id: JobId) -> Response:
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """A queued job is cancelled at once; a running one as soon as its work has really stopped. May be repeated."""
     runtime = runtime_of(request)
-    job = await moves.cancel_job(runtime.database, owner_of(request), parse_job_id(job_id))
+    job = await moves.cancel_job(runtime.database, caller_of(request, Scope.SUBMIT).sees, parse_job_id(job_id))
     if job is None:
         raise unknown(job_id)
     runtime.statuses.saw([job])
@@ -129,7 +129,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """Queues a failed, cancelled or expired job again, with a new budget of attempts and a new deadline."""
     runtime = runtime_of(request)
-    found = await moves.retry_job(runtime.database, owner_of(request), parse_job_id(job_id))
+    found = await moves.retry_job(runtime.database, caller_of(request, Scope.SUBMIT).sees, parse_job_id(job_id))
     if found is None:
         raise unknown(job_id)
     job, queued_again = found

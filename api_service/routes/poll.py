@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
+from api_service.caller import Scope, caller_of
 from api_service.conditional import etag, matches, newest_revision
 from api_service.disconnect import unless_gone
 from api_service.documentation import (
@@ -21,7 +22,6 @@ from api_service.documentation import (
     problems,
 )
 from api_service.errors import DoesNotFit
-from api_service.owner import owner_of
 from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
 from api_service.routes.job_response import RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
@@ -99,7 +99,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     finished or, with `If-None-Match`, when anything about it has changed; after N seconds the answer is the job as it
     is then, or 304.
     """
-    runtime, owner, wanted = runtime_of(request), owner_of(request), parse_job_id(job_id)
+    runtime, owner, wanted = runtime_of(request), caller_of(request, Scope.READ).sees, parse_job_id(job_id)
     poll = _read(request, runtime.max_wait)
     job = await _job(request, runtime, owner, wanted, poll)
     if job is None:
@@ -121,7 +121,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     )
 
 
-async def _job(request: Request, runtime: Runtime, owner: str, job_id: UUID, poll: Poll) -> Job | None:
+async def _job(request: Request, runtime: Runtime, owner: str | None, job_id: UUID, poll: Poll) -> Job | None:
     at_least = newest_revision(poll.known)
     if not poll.wait:
         return await runtime.statuses.get(owner, job_id, at_least=at_least)

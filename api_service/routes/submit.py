@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import Request, Response
 
 from api_service.body import read_json
+from api_service.caller import Scope, caller_of
 from api_service.disconnect import unless_gone
 from api_service.documentation import (
     PREFER,
@@ -17,7 +18,6 @@ from api_service.documentation import (
     problems,
     schema,
 )
-from api_service.owner import owner_of
 from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
 from api_service.routes.job_response import RETRY_AFTER_SECONDS, job_response
@@ -86,7 +86,7 @@ async def submit_job(request: Request) -> Response:
 
     With `Prefer: wait=N` the answer comes when the job has finished, or after N seconds with the job as it is then.
     """
-    runtime, owner = runtime_of(request), owner_of(request)
+    runtime, owner = runtime_of(request), caller_of(request, Scope.SUBMIT).owner
     body = await read_json(request, runtime.body_limit)
     traceparent = traceparent_of(context_of(request.headers)) if "traceparent" in request.headers else None
     job = await runtime.submissions.ask(await runtime.intake.accept(owner, body, traceparent))

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.entries import LOSS_DELAY, announced, enter_queued, is_state
+from shared.database.entries import LOSS_DELAY, announced, enter_queued, is_state, moved
 from shared.database.fence import WORKER, attempts, held_by, locked, locked_entries, rows_given, worker_is_alive
 from shared.database.pool import Database
 from shared.database.statement import Statement, clock, constant, each, seconds
@@ -85,6 +85,7 @@ def _claim() -> Statement:
             state=constant(JobState.RUNNING),
             worker=WORKER,
             attempt=jobs.c.attempt + 1,
+            **moved(constant(JobState.RUNNING), jobs.c.attempt + 1),
             started_at=case((starts, clock())),  # rule 9: an earlier attempt's start is not this one's
             free_losses=case((starts, 0), else_=jobs.c.free_losses),
             progress=null(),

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    JSON,
+    BigInteger,
     ColumnElement,
     Float,
     Integer,
@@ -37,6 +39,9 @@ from shared.states import JobState
 CHANNEL = "torchrelay_jobs"
 # A NOTIFY of more than 8,000 bytes is an error that rolls the statement back; an id and its comma are 37.
 IDS_PER_NOTIFICATION = 200
+
+# A result stands in its row, or the row points at the blob that it is.
+RESULT = {"result": JSON, "result_key": Text, "result_size": BigInteger, "result_sha256": Text}
 
 # A child that dies while loading costs a job nothing, but only so many times in a row (rule 9).
 FREE_LOSSES = 3
@@ -70,6 +75,24 @@ def is_state(*states: JobState) -> ColumnElement[bool]:
 HELD_JOBS = is_state(JobState.RUNNING, JobState.CANCELLING)
 
 
+def moved(state: ColumnElement[str], attempt: ColumnElement[int] = jobs.c.attempt) -> dict[str, Any]:
+    """What every move to another state adds to the row's trail of events, in the same write."""
+    event = func.jsonb_build_object(
+        *(constant("seq"), jobs.c.last_seq + 1),
+        *(constant("at"), clock()),
+        *(constant("state"), state),
+        *(constant("attempt"), attempt),
+    )
+    trail = jobs.c.trail.concat(func.jsonb_build_array(event, type_=JSONB))
+    return {"last_seq": jobs.c.last_seq + 1, "trail": trail}
+
+
+def finished(state: ColumnElement[str]) -> dict[str, Any]:
+    """What every end of a job sets besides its state. A result goes before its row does."""
+    keeps = case((state == constant(JobState.SUCCEEDED), jobs.c.result_retention), else_=jobs.c.row_retention)
+    return {"finished_at": clock(), "purge_at": clock() + func.least(keeps, jobs.c.row_retention)}
+
+
 def enter_queued(available_at: ColumnElement[Any]) -> dict[str, Any]:
     """Rule 2: every way into `queued` sets all of this. The deadline starts when the back-off ends."""
     return {
@@ -80,6 +103,7 @@ def enter_queued(available_at: ColumnElement[Any]) -> dict[str, Any]:
         "republished": 0,
         "worker": null(),
         "finished_at": null(),
+        "purge_at": null(),
         "started_at": null(),
         "progress": null(),
         "error": null(),
@@ -114,20 +138,22 @@ def verdict_columns(kind: ColumnElement[str]) -> list[ColumnElement[Any]]:
 
 
 def apply_verdict(verdict: CTE) -> Update:
-    """Ends attempts: needs id, kind, code, message, retryable, result and verdict_columns in `verdict`, its rows locked."""
+    """Ends attempts: needs id, kind, code, message, retryable, RESULT and verdict_columns in `verdict`, its rows locked."""
     v = verdict.c
     queued = v.becomes == constant(JobState.QUEUED)
     bad = v.kind.not_in([constant(Ending.SUCCEEDED), constant(Ending.HANDED_BACK), constant(Ending.STOPPED)])
     entering = enter_queued(clock() + seconds(v.delay))
     values: dict[str, Any] = {name: case((queued, value), else_=jobs.c[name]) for name, value in entering.items()}
     failed = v.becomes == constant(JobState.FAILED)
+    succeeded = v.becomes == constant(JobState.SUCCEEDED)
+    values |= {name: case((queued, null()), else_=value) for name, value in finished(v.becomes).items()}
+    values |= {name: case((succeeded, v[name]), else_=null()) for name in RESULT}
+    values |= moved(v.becomes)
     values |= {
         "state": v.becomes,
         "worker": null(),
-        "finished_at": case((queued, null()), else_=clock()),
         "progress": case((queued, null()), else_=jobs.c.progress),
         "error": case((failed, _error(v.code, v.message, v.retryable)), else_=null()),
-        "result": case((v.becomes == constant(JobState.SUCCEEDED), v.result), else_=null()),
         "charged": jobs.c.charged + cast(v.charge, Integer),
         "free_losses": jobs.c.free_losses + cast(v.kind == constant(Ending.LOST_UNSTARTED), Integer),
         "alone": or_(jobs.c.alone, v.kind.in_([constant(Ending.LOST), constant(Ending.CROWDED_OUT)])),

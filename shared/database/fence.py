@@ -12,12 +12,14 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     TableValuedAlias,
+    Text,
     Uuid,
     and_,
     bindparam,
     column,
     exists,
     func,
+    or_,
     select,
 )
 
@@ -27,6 +29,15 @@ from shared.database.tables import jobs, workers
 from shared.states import JobState
 
 WORKER = bindparam("worker", type_=Uuid)
+
+
+def owned_by(owner: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Every access on behalf of a client names the owner in the statement itself; NULL: whoever owns it (`admin`)."""
+    return or_(owner.is_(None), jobs.c.owner == owner)
+
+
+# One job of an owner; parameters `owner` and `job_id`.
+MINE = (owned_by(bindparam("owner", type_=Text)), jobs.c.id == bindparam("job_id", type_=Uuid))
 
 
 def rows_given(name: str, kinds: Mapping[str, Any]) -> TableValuedAlias:

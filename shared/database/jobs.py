@@ -11,7 +11,7 @@ from shared.states import ErrorCode, JobState, Task
 _LISTED = (
     *("id", "owner", "task", "model", "version", "state", "queue", "progress", "attempt", "charged", "max_attempts"),
     *("error", "history", "metadata", "batch_id", "created_at", "started_at", "finished_at", "queue_deadline"),
-    *("purge_at", "revision"),
+    *("purge_at", "revision", "result_key", "result_size", "result_sha256"),
 )
 # Lists leave out the result, which can be large.
 LISTED_COLUMNS = [jobs.c[name] for name in _LISTED]
@@ -34,6 +34,9 @@ def job_of(row: Mapping[str, Any]) -> Job:
         charged=row["charged"],
         max_attempts=row["max_attempts"],
         result=row.get("result"),
+        result_key=row["result_key"],
+        result_size=row["result_size"],
+        result_sha256=row["result_sha256"],
         error=_error_of(row["error"], row["history"]),
         metadata=row["metadata"],
         batch_id=row["batch_id"],

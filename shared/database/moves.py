@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, case, literal_column, null, update
+from sqlalchemy import case, literal_column, null, update
 
-from shared.database.entries import announced, enter_queued, is_state
+from shared.database.entries import announced, enter_queued, finished, is_state, moved
+from shared.database.fence import MINE
 from shared.database.jobs import JOB_COLUMNS, job_of
 from shared.database.pool import Database
 from shared.database.reading import get_job
@@ -13,19 +14,19 @@ from shared.database.tables import jobs
 from shared.job import Job
 from shared.states import RETRYABLE, JobState
 
-_MINE = (jobs.c.owner == bindparam("owner", type_=Text), jobs.c.id == bindparam("job_id", type_=Uuid))
-
 
 def _cancel() -> Statement:
     """Queued -> cancelled now; running -> cancelling, its worker learns of it with the next heartbeat (rule 8)."""
     queued = is_state(JobState.QUEUED)
+    becomes = case((queued, constant(JobState.CANCELLED)), else_=constant(JobState.CANCELLING))
     changed = (
         update(jobs)
-        .where(*_MINE, is_state(JobState.QUEUED, JobState.RUNNING))
+        .where(*MINE, is_state(JobState.QUEUED, JobState.RUNNING))
         .values(
-            state=case((queued, constant(JobState.CANCELLED)), else_=constant(JobState.CANCELLING)),
-            finished_at=case((queued, clock()), else_=null()),
+            state=becomes,
             revision=jobs.c.revision + 1,
+            **{name: case((queued, value), else_=null()) for name, value in finished(becomes).items()},
+            **moved(becomes),
         )
         .returning(*JOB_COLUMNS)
         .cte("changed")
@@ -37,9 +38,10 @@ def _retry() -> Statement:
     """A new budget, the same job; `attempt` goes on counting (rule 1)."""
     changed = (
         update(jobs)
-        .where(*_MINE, is_state(*RETRYABLE))
+        .where(*MINE, is_state(*RETRYABLE))
         .values(
             **enter_queued(clock()),
+            **moved(constant(JobState.QUEUED)),
             charged=0,
             free_losses=0,
             alone=literal_column("false"),
@@ -55,13 +57,13 @@ _CANCEL = _cancel()
 _RETRY = _retry()
 
 
-async def cancel_job(db: Database, owner: str, job_id: UUID) -> Job | None:
+async def cancel_job(db: Database, owner: str | None, job_id: UUID) -> Job | None:
     """-> the job as it is now (cancelled, cancelling, or as it had ended before); None: no such job of this owner."""
     row = await db.fetch_row(_CANCEL, owner=owner, job_id=job_id)
     return job_of(row) if row else await get_job(db, owner, job_id)
 
 
-async def retry_job(db: Database, owner: str, job_id: UUID) -> tuple[Job, bool] | None:
+async def retry_job(db: Database, owner: str | None, job_id: UUID) -> tuple[Job, bool] | None:
     """-> (the job as it is now, whether it was queued again); None: no such job of this owner."""
     row = await db.fetch_row(_RETRY, owner=owner, job_id=job_id)
     if row:

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, Uuid, any_, bindparam, column, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, Text, Uuid, any_, bindparam, column, func, or_, select
 
 from shared.database.entries import is_state
+from shared.database.fence import MINE, owned_by
 from shared.database.jobs import JOB_COLUMNS, LISTED_COLUMNS, job_of
 from shared.database.pool import Database
 from shared.database.statement import Statement, each
@@ -15,18 +16,18 @@ from shared.database.tables import jobs
 from shared.job import Job, JsonText
 from shared.states import JobState, Task
 
-_MINE = (jobs.c.owner == bindparam("owner", type_=Text), jobs.c.id == bindparam("job_id", type_=Uuid))
-
 
 def _get_of() -> Select[Any]:
     wanted = func.unnest(each("owner", Text), each("job_id", Uuid))
     mine = wanted.table_valued(column("owner", Text), column("job_id", Uuid), name="mine").render_derived()
-    return select(*JOB_COLUMNS).join_from(mine, jobs, (jobs.c.owner == mine.c.owner) & (jobs.c.id == mine.c.job_id))
+    return select(mine.c.owner.label("asked_by"), *JOB_COLUMNS).join_from(
+        mine, jobs, owned_by(mine.c.owner) & (jobs.c.id == mine.c.job_id)
+    )
 
 
-_GET = Statement("get_job", select(*JOB_COLUMNS).where(*_MINE))
+_GET = Statement("get_job", select(*JOB_COLUMNS).where(*MINE))
 _GET_OF = Statement("get_jobs_of", _get_of())
-_GET_INPUT = Statement("get_input", select(jobs.c.input).where(*_MINE))
+_GET_INPUT = Statement("get_input", select(jobs.c.input).where(*MINE))
 _GET_MANY = Statement("get_jobs", select(*JOB_COLUMNS).where(jobs.c.id == any_(each("ids", Uuid))))
 _QUEUE_HEAD = Statement(
     "queue_head",
@@ -47,38 +48,40 @@ class JobFilter:
     batch_id: UUID | None = None
 
 
-def _list() -> Statement:
-    conditions = []
+def _list(called: str, *conditions: ColumnElement[bool]) -> Statement:
+    filters = []
     for name in JobFilter.__slots__:
         column = jobs.c[name]
         wanted = bindparam(name, type_=column.type)
-        conditions.append(or_(wanted.is_(None), column == wanted))
+        filters.append(or_(wanted.is_(None), column == wanted))
     before = bindparam("before", type_=Uuid)
     return Statement(
-        "list_jobs",
+        called,
         select(*LISTED_COLUMNS)
-        .where(jobs.c.owner == bindparam("owner", type_=Text), or_(before.is_(None), jobs.c.id < before), *conditions)
+        .where(*conditions, or_(before.is_(None), jobs.c.id < before), *filters)
         .order_by(jobs.c.id.desc())
         .limit(bindparam("limit", type_=Integer)),
     )
 
 
-_LIST = _list()
+# Two, because a condition that may not hold finds no index.
+_LIST = _list("list_jobs", jobs.c.owner == bindparam("owner", type_=Text))
+_LIST_ALL = _list("list_all_jobs")
 
 
-async def get_job(db: Database, owner: str, job_id: UUID) -> Job | None:
+async def get_job(db: Database, owner: str | None, job_id: UUID) -> Job | None:
     row = await db.fetch_row(_GET, owner=owner, job_id=job_id)
     return job_of(row) if row else None
 
 
-async def get_jobs_of(db: Database, wanted: Sequence[tuple[str, UUID]]) -> list[Job | None]:
+async def get_jobs_of(db: Database, wanted: Sequence[tuple[str | None, UUID]]) -> list[Job | None]:
     """wanted: (owner, job id). -> in the order given; None: not there, or another's."""
     owners, ids = [owner for owner, _ in wanted], [job_id for _, job_id in wanted]
-    found = {(row["owner"], row["id"]): job_of(row) for row in await db.fetch(_GET_OF, owner=owners, job_id=ids)}
+    found = {(row["asked_by"], row["id"]): job_of(row) for row in await db.fetch(_GET_OF, owner=owners, job_id=ids)}
     return [found.get(one) for one in wanted]
 
 
-async def get_input(db: Database, owner: str, job_id: UUID) -> JsonText | None:
+async def get_input(db: Database, owner: str | None, job_id: UUID) -> JsonText | None:
     row = await db.fetch_row(_GET_INPUT, owner=owner, job_id=job_id)
     return row["input"] if row else None
 
@@ -88,9 +91,12 @@ async def get_jobs(db: Database, ids: Collection[UUID]) -> list[Job]:
     return [job_of(row) for row in await db.fetch(_GET_MANY, ids=list(ids))]
 
 
-async def list_jobs(db: Database, owner: str, wanted: JobFilter, limit: int, before: UUID | None = None) -> list[Job]:
+async def list_jobs(
+    db: Database, owner: str | None, wanted: JobFilter, limit: int, before: UUID | None = None
+) -> list[Job]:
     """Newest first, without results; `before`: the last id of the page before."""
-    rows = await db.fetch(_LIST, owner=owner, before=before, limit=limit, **asdict(wanted))
+    asked = {"before": before, "limit": limit, **asdict(wanted)}
+    rows = await (db.fetch(_LIST_ALL, **asked) if owner is None else db.fetch(_LIST, owner=owner, **asked))
     return [job_of(row) for row in rows]
 
 

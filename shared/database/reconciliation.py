@@ -19,6 +19,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    null,
     or_,
     select,
     true,
@@ -27,17 +28,20 @@ from sqlalchemy import (
 
 from shared.database.entries import (
     HELD_JOBS,
+    RESULT,
     Ending,
     announced,
     apply_verdict,
     error_object,
+    finished,
     forget_publication,
     is_state,
+    moved,
     verdict_columns,
 )
 from shared.database.fence import locked
 from shared.database.pool import Transaction
-from shared.database.statement import Statement, clock, constant, seconds
+from shared.database.statement import Statement, constant, seconds
 from shared.database.tables import Timestamp, jobs, workers
 from shared.states import ErrorCode, JobState
 
@@ -86,7 +90,7 @@ def _requeue_orphans() -> Statement:
             constant(ErrorCode.WORKER_LOST).label("code"),
             message.label("message"),
             literal_column("true").label("retryable"),
-            literal_column("NULL::json").label("result"),
+            *(cast(null(), kind).label(name) for name, kind in RESULT.items()),
             *verdict_columns(kind),
         ),
     )
@@ -102,10 +106,17 @@ def _expire() -> Statement:
         "no worker took it before its queue_ttl was over; retry queues it again",
         retryable=True,
     )
+    expired_state = constant(JobState.EXPIRED)
     expired = (
         update(jobs)
         .where(jobs.c.id == rows.c.id)
-        .values(state=constant(JobState.EXPIRED), finished_at=clock(), error=error, revision=jobs.c.revision + 1)
+        .values(
+            state=expired_state,
+            error=error,
+            revision=jobs.c.revision + 1,
+            **finished(expired_state),
+            **moved(expired_state),
+        )
         .returning(jobs.c.id)
         .cte("expired")
     )

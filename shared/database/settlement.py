@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, Text, update
+from sqlalchemy import Boolean, Text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.database.entries import IDS_PER_NOTIFICATION, Ending, announced, apply_verdict, verdict_columns
+from shared.database.entries import IDS_PER_NOTIFICATION, RESULT, Ending, announced, apply_verdict, verdict_columns
 from shared.database.fence import attempts, held_by, locked
 from shared.database.pool import Database
 from shared.database.statement import Statement
@@ -25,12 +25,15 @@ class Settlement:
     attempt: int
     kind: Ending
     result: JsonText | None = None
+    result_key: str | None = None  # of the blob that holds it instead
+    result_size: int | None = None  # bytes
+    result_sha256: str | None = None
     code: ErrorCode | None = None
     message: str | None = None
     retryable: bool = False
 
 
-_KINDS = {"kind": Text, "result": JSON, "code": Text, "message": Text, "retryable": Boolean}
+_KINDS = {"kind": Text, **RESULT, "code": Text, "message": Text, "retryable": Boolean}
 
 
 def _settle() -> Statement:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import JSON, Float, Integer, Text, Uuid, column, func, insert, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.jobs import JOB_COLUMNS, job_of
 from shared.database.pool import Database
@@ -26,7 +27,13 @@ _COLUMNS: dict[str, Any] = {
     "max_attempts": Integer,
     "traceparent": Text,
     "batch_id": Uuid,
+    "webhook": JSONB,
+    "idempotency_key": Text,
+    "idempotency_hash": Text,
+    "result_retention": Float,
+    "row_retention": Float,
 }
+_SECONDS = ("queue_ttl", "execution_timeout", "result_retention", "row_retention")
 
 # The submitting process publishes at once; its lease keeps everybody's sweep off the row for this long (rule 3).
 FAST_PATH_LEASE = 5.0
@@ -38,11 +45,14 @@ def _insert() -> Statement:
         .table_valued(*(column(name, kind) for name, kind in _COLUMNS.items()), name="new")
         .render_derived()
     )
-    copied = [name for name in _COLUMNS if name not in {"queue_ttl", "execution_timeout"}]
-    values = {name: new.c[name] for name in copied} | {
+    submitted = func.jsonb_build_object(
+        *(constant("seq"), 1, constant("at"), func.now()),
+        *(constant("state"), constant(JobState.QUEUED), constant("attempt"), 0),
+    )
+    values = {name: seconds(new.c[name]) if name in _SECONDS else new.c[name] for name in _COLUMNS} | {
         "state": constant(JobState.QUEUED),
-        "queue_ttl": seconds(new.c.queue_ttl),
-        "execution_timeout": seconds(new.c.execution_timeout),
+        "last_seq": literal_column("1"),
+        "trail": func.jsonb_build_array(submitted, type_=JSONB),
         "created_at": func.now(),
         "available_at": func.now(),
         "queue_deadline": func.now() + seconds(new.c.queue_ttl),

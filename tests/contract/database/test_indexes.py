@@ -18,7 +18,7 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "expiry": (reconciliation._EXPIRE, "ix_jobs_queue_deadline"),
     "a queue's head": (reading._QUEUE_HEAD, "ix_jobs_queue_order"),
     "a page": (reading._LIST, "ix_jobs_owner"),
-    "one job": (reading._GET, "ix_jobs_owner"),
+    "one job": (reading._GET, "pk_jobs"),
     "a claim": (claims._CLAIM, "pk_jobs"),
     "a settlement": (settlement._SETTLE, "pk_jobs"),
 }

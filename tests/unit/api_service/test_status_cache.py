@@ -22,7 +22,7 @@ class World:
         self.gate.set()
         self.cache = StatusCache(self.read, lambda: self.now)
 
-    async def read(self, wanted: tuple[str, UUID]) -> Job | None:
+    async def read(self, wanted: tuple[str | None, UUID]) -> Job | None:
         owner, job_id = wanted
         self.reads += 1
         row = self.rows.get(job_id)
@@ -191,7 +191,7 @@ async def test_it_holds_only_so_many(world: World, monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_read_that_fails_leaves_nothing_behind(world: World) -> None:
-    async def broken(_: tuple[str, UUID]) -> Job | None:
+    async def broken(_: tuple[str | None, UUID]) -> Job | None:
         raise RuntimeError("away")
 
     cache = StatusCache(broken)

@@ -29,7 +29,7 @@ class World:
         self.gate.set()
         self.watcher = Watcher(self.read_one, self.read_many, self.seen.extend)
 
-    async def read_one(self, owner: str, job_id: UUID, *, at_least: int) -> Job | None:
+    async def read_one(self, owner: str | None, job_id: UUID, *, at_least: int) -> Job | None:
         row = self.rows.get(job_id)
         self.reading.set()
         await self.gate.wait()
