@@ -110,7 +110,7 @@ async def _run(rig: Rig, connection: Any, model: str) -> dict[str, float]:
 
 async def _submit(rig: Rig, connection: Any, model: str, inputs: list[str]) -> None:
     """Returns when all are stored and published, and the last checkpoint's writing is over."""
-    await connection.execute("TRUNCATE jobs")
+    await connection.execute("TRUNCATE jobs CASCADE")
     bodies = (f'{{"model":{json.dumps(model)},"input":{one}}}'.encode() for one in inputs)
     (await rig.send([request("POST", "/v1/jobs", body=body) for body in bodies])).all_were(202)
     async with asyncio.timeout(PUBLISHED_WITHIN):
