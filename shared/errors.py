@@ -88,6 +88,12 @@ class WrongState(TorchrelayError):
     code = "wrong_state"
 
 
+class AlreadySubmitted(TorchrelayError):
+    """The same owner has used this idempotency key before."""
+
+    code = "already_submitted"
+
+
 class ModelFault(TorchrelayError):
     """What a model may raise to say more than "it broke": any other exception is a `model_error`."""
 

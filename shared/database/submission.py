@@ -1,15 +1,31 @@
 """Storing new jobs: many submissions, one INSERT, one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Float, Integer, Text, Uuid, column, func, insert, literal_column, select
-from sqlalchemy.dialects.postgresql import JSONB
+import asyncpg
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Float,
+    FromClause,
+    Integer,
+    Text,
+    Uuid,
+    exists,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
+from shared.database.fence import rows_given
 from shared.database.jobs import JOB_COLUMNS, job_of
 from shared.database.pool import Database
-from shared.database.statement import Statement, constant, each, seconds
+from shared.database.statement import Statement, constant, seconds
 from shared.database.tables import jobs
+from shared.errors import AlreadySubmitted
 from shared.job import Job, NewJob
 from shared.states import JobState
 
@@ -39,12 +55,7 @@ _SECONDS = ("queue_ttl", "execution_timeout", "result_retention", "row_retention
 FAST_PATH_LEASE = 5.0
 
 
-def _insert() -> Statement:
-    new = (
-        func.unnest(*(each(name, kind) for name, kind in _COLUMNS.items()))
-        .table_valued(*(column(name, kind) for name, kind in _COLUMNS.items()), name="new")
-        .render_derived()
-    )
+def _insert(new: FromClause, *conditions: ColumnElement[bool]) -> Insert:
     submitted = func.jsonb_build_object(
         *(constant("seq"), 1, constant("at"), func.now()),
         *(constant("state"), constant(JobState.QUEUED), constant("attempt"), 0),
@@ -58,15 +69,55 @@ def _insert() -> Statement:
         "queue_deadline": func.now() + seconds(new.c.queue_ttl),
         "publish_leased_until": func.now() + seconds(literal_column(str(FAST_PATH_LEASE), Float)),
     }
-    source = insert(jobs).from_select(list(values), select(*values.values())).returning(*JOB_COLUMNS)
-    return Statement("insert_jobs", source)
+    return insert(jobs).from_select(list(values), select(*values.values()).where(*conditions))
 
 
-_INSERT = _insert()
+def _unless_taken(new: Insert) -> Insert:
+    """Leaves out what its owner has submitted before under the same key; waits for whoever is just storing it."""
+    key = jobs.c.idempotency_key
+    return new.on_conflict_do_nothing(index_elements=[jobs.c.owner, key], index_where=key.is_not(None))
+
+
+def _insert_all_after_a_key() -> Statement:
+    """One of them has a key. If that is taken, nothing is stored."""
+    new = select(rows_given("given", _COLUMNS)).cte("new")
+    key = new.c.idempotency_key
+    keyed = _unless_taken(_insert(new, key.is_not(None))).returning(*JOB_COLUMNS).cte("keyed")
+    rest = _insert(new, key.is_(None), exists(select(keyed.c.id))).returning(*JOB_COLUMNS).cte("rest")
+    return Statement("insert_jobs_after_a_key", union_all(select(keyed), select(rest)))
+
+
+_NEW = rows_given("new", _COLUMNS)
+_INSERT = Statement("insert_jobs", _insert(_NEW).returning(*JOB_COLUMNS))
+# Told apart, because what has no key need not pay for being looked at.
+_INSERT_EACH = Statement("insert_each_job", _unless_taken(_insert(_NEW)).returning(*JOB_COLUMNS))
+_INSERT_ALL = _insert_all_after_a_key()
 
 
 async def insert_jobs(db: Database, new: Sequence[NewJob]) -> list[Job]:
-    """-> the stored jobs, in the order given. All or nothing. The caller publishes them within FAST_PATH_LEASE, or a sweep will."""
-    rows = await db.fetch(_INSERT, **{name: [getattr(job, name) for job in new] for name in _COLUMNS})
-    stored = {row["id"]: job_of(row) for row in rows}
+    """-> the stored jobs, in the order given. All or nothing. The caller publishes them within FAST_PATH_LEASE, or a sweep will.
+
+    Raises AlreadySubmitted where one has a key (one at most) that its owner has used before.
+    """
+    keyed = any(job.idempotency_key is not None for job in new)
+    stored = _by_id(await db.fetch(_INSERT_ALL if keyed else _INSERT, **_columns(new)))
+    if not stored and new:
+        raise AlreadySubmitted("This was submitted before, under the same key.")
     return [stored[job.id] for job in new]
+
+
+async def insert_each(db: Database, new: Sequence[NewJob]) -> list[Job | None]:
+    """As insert_jobs, but each for itself where keys are concerned. None: its owner has used the key before."""
+    if all(job.idempotency_key is None for job in new):
+        return list(await insert_jobs(db, new))
+    in_order = sorted(new, key=lambda job: job.idempotency_key or "")  # who waits for another's key must not hold one
+    stored = _by_id(await db.fetch(_INSERT_EACH, **_columns(in_order)))
+    return [stored.get(job.id) for job in new]
+
+
+def _columns(new: Sequence[NewJob]) -> dict[str, list[Any]]:
+    return {name: [getattr(job, name) for job in new] for name in _COLUMNS}
+
+
+def _by_id(rows: Sequence[asyncpg.Record]) -> Mapping[Any, Job]:
+    return {row["id"]: job_of(row) for row in rows}

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import Postgres
-from shared.database import claims, leases, outbox, reading, reconciliation, settlement
+from shared.database import claims, leases, outbox, reading, reconciliation, repetition, settlement
 from shared.database.statement import Statement
 
 STATEMENTS: dict[str, tuple[Statement, str]] = {
@@ -19,6 +19,8 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "a queue's head": (reading._QUEUE_HEAD, "ix_jobs_queue_order"),
     "a page": (reading._LIST, "ix_jobs_owner"),
     "one job": (reading._GET, "pk_jobs"),
+    "a key": (repetition._FIND, "ix_jobs_idempotency"),
+    "a batch": (repetition._READ_BATCH, "ix_jobs_batch"),
     "a claim": (claims._CLAIM, "pk_jobs"),
     "a settlement": (settlement._SETTLE, "pk_jobs"),
 }
