@@ -11,15 +11,17 @@ from fastapi import FastAPI
 from api_service import problems
 from api_service.background import Service, running
 from api_service.backstage import Backstage, BackstageSettings, backstage
+from api_service.batch import BatchIntake
 from api_service.catalogue_cache import CatalogueCache
 from api_service.gathering import Gathered
 from api_service.health import Health
 from api_service.host_check import HostCheck
 from api_service.listening import Listener
+from api_service.once import Once
 from api_service.openapi_document import openapi_document
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
-from api_service.routes import catalogue, health, jobs, poll, submit
+from api_service.routes import batch, catalogue, health, jobs, poll, submit
 from api_service.runtime import Runtime
 from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
@@ -29,7 +31,8 @@ from api_service.waiting import Watcher
 from shared.database.catalogue import read_catalogue
 from shared.database.pool import Database
 from shared.database.reading import get_jobs, get_jobs_of, queue_head
-from shared.database.submission import insert_jobs
+from shared.database.repetition import find_submissions
+from shared.database.submission import insert_each, insert_jobs
 from shared.job import Job, NewJob
 from shared.settings import DatabaseSettings
 
@@ -72,7 +75,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, jobs, catalogue, health):
+    for calls in (submit, poll, batch, jobs, catalogue, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)
@@ -84,24 +87,34 @@ def _compose(
 ) -> tuple[Runtime, Sequence[Service]]:
     """-> (what requests are answered with, what runs beside them)."""
 
-    async def store(new: Sequence[NewJob]) -> Sequence[Job]:
+    async def store(new: Sequence[NewJob]) -> Sequence[Job | None]:
+        stored = await insert_each(db, new)
+        stage.on_committed([job for job, row in zip(new, stored, strict=True) if row is not None])
+        return stored
+
+    async def store_together(new: Sequence[NewJob]) -> list[Job]:
         stored = await insert_jobs(db, new)
         stage.on_committed(new)
         return stored
 
+    intake = Intake(known_models, SchemaCheck(), _limits(settings))
     statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask)
     watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
     runtime = Runtime(
         database=db,
         catalogue=known_models,
-        intake=Intake(known_models, SchemaCheck(), _limits(settings)),
+        intake=intake,
+        batches=BatchIntake(intake, settings.body_limit),
         submissions=Gathered(store, size=lambda job: len(job.input)),
+        store_together=store_together,
+        once=Once(Gathered(partial(find_submissions, db)).ask),
         statuses=statuses,
         watcher=watcher,
         positions=QueuePositions(partial(queue_head, db)),
         health=Health(db.ping, stage.check_broker, known_models),
         on_requeued=stage.on_requeued,
         body_limit=settings.body_limit,
+        batch_body_limit=settings.batch_body_limit,
         max_wait=settings.max_wait,
     )
     return runtime, [Listener(db, *_on_news(statuses, watcher)), watcher, *stage.services]
@@ -131,6 +144,8 @@ def _limits(settings: ApiSettings) -> Limits:
         max_execution_timeout=settings.max_execution_timeout,
         default_max_attempts=settings.default_max_attempts,
         max_max_attempts=settings.max_max_attempts,
+        result_retention=settings.result_retention,
+        row_retention=settings.row_retention,
     )
 
 

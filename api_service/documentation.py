@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from api_service.idempotency import PATTERN
 from api_service.problems import MEDIA_TYPE
 
 Piece = dict[str, Any]
@@ -48,6 +49,15 @@ PREFER: Piece = {
     "schema": {"type": "string"},
     "example": "wait=10",
 }
+IDEMPOTENCY_KEY: Piece = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "1 to 255 characters of your own making, bare or quoted. The same submission with the same key is "
+    "stored once; sent again, it is answered with what there is of it now. Kept as long as the job.",
+    "schema": {"type": "string", "pattern": PATTERN},
+    "example": "5f9f0b3e-order-4711",
+}
+REPLAYED = header("`true` where it had been submitted before. Absent otherwise.")
 RETRY_AFTER = header("Seconds to wait before asking again; only while the job is unfinished.", "integer")
 PREFERENCE_APPLIED = header("What was heeded of `Prefer`.")
 NO_JOB = {HTTPStatus.NOT_FOUND: "No such job, or not yours."}

@@ -31,6 +31,24 @@ class DoesNotFit(TorchrelayError):
         self.faults = tuple(faults)
 
 
+class MalformedKey(TorchrelayError):
+    """An Idempotency-Key that is none."""
+
+    code = "malformed_idempotency_key"
+
+
+class KeyReused(TorchrelayError):
+    """The same owner has sent another body with the same Idempotency-Key to the same route."""
+
+    code = "idempotency_key_reused"
+
+
+class StillStoring(TorchrelayError):
+    """The first submission with this Idempotency-Key is not stored yet."""
+
+    code = "idempotency_key_in_use"
+
+
 class ResultGone(TorchrelayError):
     """The job succeeded, and its result has been purged since."""
 

@@ -6,11 +6,12 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api_service.batch import BatchSubmission
 from api_service.catalogue_views import ModelList, ModelView, WorkerList
 from api_service.health import Readiness
 from api_service.problems import Problem
 from api_service.submission import Submission
-from api_service.views import JobPage, JobView
+from api_service.views import BatchView, JobPage, JobView
 
 DESCRIPTION = """
 Asynchronous inference for slow models: submit a job, get its id at once, and ask for it until it has finished.
@@ -23,7 +24,18 @@ TAGS = [
     {"name": "Models and workers", "description": "What can be run, and who runs it."},
     {"name": "Health", "description": "For whoever watches over this process."},
 ]
-_TYPES = (Submission, JobView, JobPage, ModelView, ModelList, WorkerList, Readiness, Problem)
+_TYPES = (
+    Submission,
+    BatchSubmission,
+    JobView,
+    JobPage,
+    BatchView,
+    ModelView,
+    ModelList,
+    WorkerList,
+    Readiness,
+    Problem,
+)
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:

@@ -16,10 +16,13 @@ from api_service.errors import (
     BodyTooLarge,
     DoesNotFit,
     ForeignHost,
+    KeyReused,
     MalformedBody,
+    MalformedKey,
     NotJson,
     ResultGone,
     ScopeTooSmall,
+    StillStoring,
     Unauthenticated,
 )
 from shared.errors import DatabaseUnavailable, Fault, TorchrelayError, UnknownJob, UnknownModel, WrongState
@@ -41,17 +44,20 @@ class Kind:
 
 KINDS: Mapping[type[TorchrelayError], Kind] = {
     MalformedBody: Kind(HTTPStatus.BAD_REQUEST, "The body is not JSON"),
+    MalformedKey: Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key cannot be one"),
     Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "Who are you?", {"WWW-Authenticate": "Bearer"}),
     ScopeTooSmall: Kind(HTTPStatus.FORBIDDEN, "Your credentials do not allow this"),
     ForeignHost: Kind(HTTPStatus.FORBIDDEN, "This host is not served"),
     UnknownJob: Kind(HTTPStatus.NOT_FOUND, "No such job"),
     UnknownModel: Kind(HTTPStatus.NOT_FOUND, "No such model"),
     WrongState: Kind(HTTPStatus.CONFLICT, "The job's state does not allow this"),
+    StillStoring: Kind(HTTPStatus.CONFLICT, "The first one is still being stored", {"Retry-After": "1"}),
     ResultGone: Kind(HTTPStatus.GONE, "The result has been purged"),
     # The server throws the rest of the body away. Closing at once would cost the client this answer.
     BodyTooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     NotJson: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
     DoesNotFit: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not fit"),
+    KeyReused: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for something else"),
     DatabaseUnavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The database does not answer",

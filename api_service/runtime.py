@@ -1,14 +1,16 @@
 """What requests are answered with: made once by the composition root, the same for all of them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from starlette.requests import Request
 
+from api_service.batch import BatchIntake
 from api_service.catalogue_cache import CatalogueCache
 from api_service.gathering import Gathered
 from api_service.health import Health
+from api_service.once import Once
 from api_service.queue_position import QueuePositions
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake
@@ -19,18 +21,25 @@ from shared.job import Job, NewJob
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """body_limit: bytes. max_wait: seconds. on_requeued: called when jobs were queued again, to be published."""
+    """store_together: all or nothing. on_requeued: called when jobs were queued again, to be published.
+
+    body_limit, batch_body_limit: bytes. max_wait: seconds.
+    """
 
     database: Database
     catalogue: CatalogueCache
     intake: Intake
-    submissions: Gathered[NewJob, Job]
+    batches: BatchIntake
+    submissions: Gathered[NewJob, Job | None]  # None: the job's key is taken
+    store_together: Callable[[Sequence[NewJob]], Awaitable[list[Job]]]
+    once: Once
     statuses: StatusCache
     watcher: Watcher
     positions: QueuePositions
     health: Health
     on_requeued: Callable[[], None]
     body_limit: int
+    batch_body_limit: int
     max_wait: int
 
 

@@ -13,6 +13,7 @@ KIB = 1024
 MIB = 1024 * KIB
 MINUTE = 60.0
 DAY = 24 * 60 * MINUTE
+LONGEST = 100 * 365 * DAY  # within what the database has intervals for
 
 
 class ApiSettings(Settings):
@@ -40,6 +41,15 @@ class ApiSettings(Settings):
         default=3, ge=1, description="attempts that may end badly, if neither the job nor its model says"
     )
     max_max_attempts: int = Field(default=25, ge=1, le=1000, description="the most that a job may say for it")
+    result_retention: float = Field(
+        default=7 * DAY, gt=0, le=LONGEST, description="seconds that a result is kept once its job has finished"
+    )
+    row_retention: float = Field(
+        default=30 * DAY, gt=0, le=LONGEST, description="seconds that a job is kept once it has finished"
+    )
+    batch_body_limit: int = Field(
+        default=16 * MIB, ge=1, description="bytes that the body of `POST /v1/jobs/batch` may have"
+    )
     max_wait: int = Field(default=60, ge=1, le=60, description="seconds that a request may wait for a job")
     catalogue_refresh: float = Field(default=1.0, gt=0, description="seconds that the list of models may be old")
     shutdown_grace: int = Field(default=10, ge=1, description="seconds that requests get to finish at shutdown")

@@ -1,5 +1,6 @@
 """What a client submits, and how it becomes a job: read, checked against the model, its defaults filled in."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -9,7 +10,9 @@ from uuid_utils.compat import uuid7
 
 from api_service.catalogue_cache import CatalogueCache
 from api_service.errors import BodyTooLarge, DoesNotFit, MalformedBody
+from api_service.idempotency import Key
 from api_service.schema_check import SchemaCheck, pointer
+from api_service.webhook_field import Webhook, webhook_faults, webhook_text
 from shared.catalogue import JsonSchema, ModelDescription
 from shared.errors import Fault
 from shared.job import JsonText, NewJob
@@ -33,6 +36,7 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metadata: Annotated[Raw, Meta(description="Any JSON object. Given back with the job, never looked into.")] = (
         msgspec.field(default_factory=lambda: NOTHING)
     )
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,13 @@ class Limits:
     max_execution_timeout: float
     default_max_attempts: int
     max_max_attempts: int
+    result_retention: float
+    row_retention: float
 
 
 _decode = msgspec.json.Decoder(Submission).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_PLACE, _STEP = re.compile(r"(.*) - at `\$(.+)`"), re.compile(r"[.\[]([^.\[\]]+)\]?")
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Submission)}
 
 
@@ -89,8 +96,14 @@ def _field_faults(name: str, kind: Any, value: Raw) -> list[Fault]:
     try:
         msgspec.json.decode(value, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return [Fault(pointer([name]), str(error))]
+        return [_located(pointer([name]), str(error))]
     return []
+
+
+def _located(path: str, message: str) -> Fault:
+    """The decoder says where in the field, in its own words."""
+    place = _PLACE.fullmatch(message)
+    return Fault(path + _STEP.sub(r"/\1", place[2]), place[1]) if place else Fault(path, message)
 
 
 class Intake:
@@ -101,7 +114,7 @@ class Intake:
         self._schemas = schemas
         self._limits = limits
 
-    async def accept(self, owner: str, body: bytes, traceparent: str | None = None) -> NewJob:
+    async def accept(self, owner: str, body: bytes, traceparent: str | None = None, key: Key | None = None) -> NewJob:
         """Raises MalformedBody, BodyTooLarge, UnknownModel or DoesNotFit."""
         submission = parse_submission(body)
         limits = self._limits
@@ -113,6 +126,8 @@ class Intake:
         input_text, metadata = _text(input_bytes), self._metadata(submission.metadata)
         model = (await self._catalogue.version(submission.model, submission.version)).description
         faults = self._limit_faults(submission)
+        if submission.webhook is not None:
+            faults += webhook_faults(submission.webhook)
         schema = _schema(model, submission.task)
         if schema is None:
             faults.append(Fault("/task", f"the model's tasks are: {', '.join(model.tasks)}"))
@@ -136,6 +151,11 @@ class Intake:
             ),
             max_attempts=_first(submission.max_attempts, model.max_attempts, limits.default_max_attempts),
             traceparent=traceparent,
+            webhook=None if submission.webhook is None else webhook_text(submission.webhook),
+            idempotency_key=None if key is None else key.name,
+            idempotency_hash=None if key is None else key.digest,
+            result_retention=limits.result_retention,
+            row_retention=limits.row_retention,
         )
 
     def _metadata(self, raw: Raw) -> JsonText | None:

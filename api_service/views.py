@@ -56,6 +56,19 @@ class JobPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class BatchedJob(msgspec.Struct, frozen=True):
+    id: UUID
+    state: JobState
+    urls: JobUrls
+
+
+class BatchView(msgspec.Struct, frozen=True):
+    """What was submitted together, in the order of its submission."""
+
+    batch_id: UUID
+    jobs: list[BatchedJob]
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,6 +79,10 @@ def render_job(job: Job, *, queue_position: int | None = None, input_text: JsonT
 
 def render_page(jobs: list[Job], next_cursor: str | None) -> bytes:
     return _encode(JobPage([_view(job, UNSET) for job in jobs], next_cursor))
+
+
+def render_batch(batch_id: UUID, jobs: list[Job]) -> bytes:
+    return _encode(BatchView(batch_id, [BatchedJob(job.id, job.state, _urls(job.id)) for job in jobs]))
 
 
 def job_url(job_id: UUID) -> str:
@@ -82,7 +99,6 @@ def _view(
     queue_position: int | None = None,
     input_text: Raw | UnsetType = UNSET,
 ) -> JobView:
-    url = job_url(job.id)
     return JobView(
         id=job.id,
         task=job.task,
@@ -106,5 +122,10 @@ def _view(
         finished_at=job.finished_at,
         queue_deadline=job.queue_deadline,
         purge_at=job.purge_at,
-        urls=JobUrls(url, f"{url}/result", f"{url}/cancel", f"{url}/retry", f"{url}/events"),
+        urls=_urls(job.id),
     )
+
+
+def _urls(job_id: UUID) -> JobUrls:
+    url = job_url(job_id)
+    return JobUrls(url, f"{url}/result", f"{url}/cancel", f"{url}/retry", f"{url}/events")

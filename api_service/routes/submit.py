@@ -9,8 +9,10 @@ from api_service.body import read_json
 from api_service.caller import Scope, caller_of
 from api_service.disconnect import unless_gone
 from api_service.documentation import (
+    IDEMPOTENCY_KEY,
     PREFER,
     PREFERENCE_APPLIED,
+    REPLAYED,
     RETRY_AFTER,
     WAITING_EXAMPLE,
     answer,
@@ -18,6 +20,8 @@ from api_service.documentation import (
     problems,
     schema,
 )
+from api_service.idempotency import Key, digest_of, parse_key
+from api_service.once import Replay
 from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
 from api_service.routes.job_response import RETRY_AFTER_SECONDS, job_response
@@ -30,6 +34,7 @@ from shared.tracing import context_of, traceparent_of
 
 router = group("Jobs", PlainRoute)
 
+_ROUTE = "POST /v1/jobs"
 _LOCATION = header("Where the job is.")
 _HEADERS = {"Location": _LOCATION, "Preference-Applied": PREFERENCE_APPLIED}
 _EXAMPLES = {
@@ -60,21 +65,23 @@ _EXAMPLES = {
         202: answer(
             "The job is stored, and will run.",
             JobView,
-            headers={**_HEADERS, "Retry-After": RETRY_AFTER},
+            headers={**_HEADERS, "Retry-After": RETRY_AFTER, "Idempotent-Replayed": REPLAYED},
             example=WAITING_EXAMPLE,
         ),
         **problems(
             details={
-                HTTPStatus.BAD_REQUEST: "The body is not JSON.",
+                HTTPStatus.BAD_REQUEST: "The body is not JSON, or the Idempotency-Key cannot be one.",
                 HTTPStatus.NOT_FOUND: "No such model, or no such version of it.",
+                HTTPStatus.CONFLICT: "The first submission with this Idempotency-Key is still being stored.",
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The input is too large to stand in a submission.",
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body says that it is not JSON.",
-                HTTPStatus.UNPROCESSABLE_ENTITY: "The body is not a submission, or its input does not fit the model.",
+                HTTPStatus.UNPROCESSABLE_ENTITY: "The body is not a submission, its input does not fit the model, "
+                "or the Idempotency-Key came with another body before.",
             }
         ),
     },
     openapi_extra={
-        "parameters": [PREFER],
+        "parameters": [PREFER, IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": schema(Submission), "examples": _EXAMPLES}},
@@ -85,20 +92,47 @@ async def submit_job(request: Request) -> Response:
     """Stores a job and answers at once with its id. It runs as soon as a worker has room; no live worker is no error.
 
     With `Prefer: wait=N` the answer comes when the job has finished, or after N seconds with the job as it is then.
+    With an `Idempotency-Key` it may be repeated without fear of a second job.
     """
     runtime, owner = runtime_of(request), caller_of(request, Scope.SUBMIT).owner
     body = await read_json(request, runtime.body_limit)
     traceparent = traceparent_of(context_of(request.headers)) if "traceparent" in request.headers else None
-    job = await runtime.submissions.ask(await runtime.intake.accept(owner, body, traceparent))
+    if "idempotency-key" in request.headers:
+        key = Key(f"{_ROUTE} {parse_key(request.headers.getlist('idempotency-key'))}", digest_of(body))
+        job, replayed = await _submit_once(runtime, owner, body, traceparent, key)
+    else:
+        stored = await _submit(runtime, owner, body, traceparent)
+        assert stored is not None  # only a key can have been there before
+        job, replayed = stored, False
     headers = {"Location": job_url(job.id)}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
     seconds = preferred_wait(request.headers.getlist("prefer"), runtime.max_wait)
     if seconds is not None:
         job = await unless_gone(request, _finished(runtime, owner, job, seconds))
         headers["Preference-Applied"] = f"wait={seconds}"
-    if job.state.finished:
-        return job_response(job, HTTPStatus.OK, headers)
-    headers["Retry-After"] = RETRY_AFTER_SECONDS
-    return job_response(job, HTTPStatus.ACCEPTED, headers)
+    if not job.state.finished:
+        headers["Retry-After"] = RETRY_AFTER_SECONDS
+    waited = seconds is not None and job.state.finished
+    return job_response(job, HTTPStatus.OK if waited else HTTPStatus.ACCEPTED, headers)
+
+
+async def _submit(
+    runtime: Runtime, owner: str, body: bytes, traceparent: str | None, key: Key | None = None
+) -> Job | None:
+    """None: another process has stored it under this key."""
+    return await runtime.submissions.ask(await runtime.intake.accept(owner, body, traceparent, key))
+
+
+async def _submit_once(
+    runtime: Runtime, owner: str, body: bytes, traceparent: str | None, key: Key
+) -> tuple[Job, bool]:
+    """-> the job, and whether it had been submitted before."""
+    stored = await runtime.once.store(owner, key, lambda: _submit(runtime, owner, body, traceparent, key))
+    if not isinstance(stored, Replay):
+        return stored, False
+    runtime.statuses.saw([stored.job])
+    return stored.job, True
 
 
 async def _finished(runtime: Runtime, owner: str, job: Job, seconds: float) -> Job:
