@@ -146,6 +146,7 @@ def _limits(settings: ApiSettings) -> Limits:
         max_max_attempts=settings.max_max_attempts,
         result_retention=settings.result_retention,
         row_retention=settings.row_retention,
+        webhook_urls=settings.url_rules,
     )
 
 

@@ -13,6 +13,7 @@ from api_service.errors import BodyTooLarge, DoesNotFit, MalformedBody
 from api_service.idempotency import Key
 from api_service.schema_check import SchemaCheck, pointer
 from api_service.webhook_field import Webhook, webhook_faults, webhook_text
+from api_service.webhooks.rules import UrlRules
 from shared.catalogue import JsonSchema, ModelDescription
 from shared.errors import Fault
 from shared.job import JsonText, NewJob
@@ -53,6 +54,7 @@ class Limits:
     max_max_attempts: int
     result_retention: float
     row_retention: float
+    webhook_urls: UrlRules
 
 
 _decode = msgspec.json.Decoder(Submission).decode
@@ -127,7 +129,7 @@ class Intake:
         model = (await self._catalogue.version(submission.model, submission.version)).description
         faults = self._limit_faults(submission)
         if submission.webhook is not None:
-            faults += webhook_faults(submission.webhook)
+            faults += webhook_faults(submission.webhook, limits.webhook_urls)
         schema = _schema(model, submission.task)
         if schema is None:
             faults.append(Fault("/task", f"the model's tasks are: {', '.join(model.tasks)}"))

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from api_service.settings import ApiSettings
+from api_service.webhooks.settings import WebhookSettings
 from ml_service.settings import WorkerSettings
 from shared.settings import BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings, Settings
 
@@ -16,6 +17,7 @@ GROUPS: dict[str, type[Settings]] = {
     "Database": DatabaseSettings,
     "Broker": BrokerSettings,
     "Leases": LeaseSettings,
+    "Webhooks": WebhookSettings,
     "API": ApiSettings,
     "Logs": LogSettings,
     "Worker": WorkerSettings,
