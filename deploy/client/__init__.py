@@ -1,0 +1,54 @@
+"""A client for Torchrelay's HTTP API, for ordinary programs and for asyncio: see docs/client.md.
+
+It needs httpx and msgspec, and nothing of Torchrelay's other parts.
+"""
+
+from deploy.client.answers import (
+    Attempt,
+    Batch,
+    Event,
+    Fault,
+    Job,
+    JobError,
+    Model,
+    Progress,
+    State,
+    Upload,
+    Version,
+    Worker,
+)
+from deploy.client.async_client import AsyncClient
+from deploy.client.client import Client
+from deploy.client.errors import (
+    ConnectionFailed,
+    InvalidRequest,
+    JobFailed,
+    ProblemError,
+    TorchrelayClientError,
+    UnexpectedAnswer,
+    WaitTimedOut,
+)
+
+__all__ = [
+    "AsyncClient",
+    "Attempt",
+    "Batch",
+    "Client",
+    "ConnectionFailed",
+    "Event",
+    "Fault",
+    "InvalidRequest",
+    "Job",
+    "JobError",
+    "JobFailed",
+    "Model",
+    "ProblemError",
+    "Progress",
+    "State",
+    "TorchrelayClientError",
+    "UnexpectedAnswer",
+    "Upload",
+    "Version",
+    "WaitTimedOut",
+    "Worker",
+]
