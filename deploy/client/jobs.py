@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -129,13 +130,13 @@ def list_jobs(
     """
     wanted = {"state": state, "model": model, "task": task, "batch_id": None if batch_id is None else str(batch_id)}
     query = {name: value for name, value in wanted.items() if value is not None}
-    left = math.inf if limit is None else limit
+    left = sys.maxsize if limit is None else limit
     cursor: str | None = None
     while left > 0:
-        page_query = {**query, "limit": str(int(min(left, LARGEST_PAGE))), **({"cursor": cursor} if cursor else {})}
+        page_query = {**query, "limit": str(min(left, LARGEST_PAGE)), **({"cursor": cursor} if cursor else {})}
         answer = yield from call(policy, Request("GET", "/v1/jobs", policy.timeout, page_query), Repeat.ALWAYS)
         page = read_as(JobPage, answer)
-        yield from (Give(job) for job in page.jobs)
+        yield from (Give(job) for job in page.jobs[:left])
         left -= len(page.jobs)
         cursor = page.next_cursor
         if cursor is None:

@@ -1,0 +1,1 @@
+"""The client's logic, without a network."""
