@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import case, literal_column, null, update
 
+from shared.database.endings import TOLD, ended
 from shared.database.entries import announced, enter_queued, finished, is_state, moved
 from shared.database.fence import MINE
 from shared.database.jobs import JOB_COLUMNS, job_of
@@ -28,10 +29,10 @@ def _cancel() -> Statement:
             **{name: case((queued, value), else_=null()) for name, value in finished(becomes).items()},
             **moved(becomes),
         )
-        .returning(*JOB_COLUMNS)
+        .returning(*JOB_COLUMNS, *TOLD)
         .cte("changed")
     )
-    return Statement("cancel_job", announced(changed))
+    return Statement("cancel_job", ended(changed))
 
 
 def _retry() -> Statement:

@@ -26,11 +26,11 @@ from sqlalchemy import (
     update,
 )
 
+from shared.database.endings import TOLD, ended
 from shared.database.entries import (
     HELD_JOBS,
     RESULT,
     Ending,
-    announced,
     apply_verdict,
     error_object,
     finished,
@@ -94,8 +94,8 @@ def _requeue_orphans() -> Statement:
             *verdict_columns(kind),
         ),
     )
-    settled = apply_verdict(verdict).returning(jobs.c.id, jobs.c.state).cte("settled")
-    return Statement("requeue_orphans", announced(settled))
+    settled = apply_verdict(verdict).returning(jobs.c.id, jobs.c.state, *TOLD).cte("settled")
+    return Statement("requeue_orphans", ended(settled))
 
 
 def _expire() -> Statement:
@@ -117,10 +117,10 @@ def _expire() -> Statement:
             **finished(expired_state),
             **moved(expired_state),
         )
-        .returning(jobs.c.id)
+        .returning(jobs.c.id, *TOLD)
         .cte("expired")
     )
-    return Statement("expire", announced(expired))
+    return Statement("expire", ended(expired))
 
 
 def _republish() -> Statement:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared.database.endings import TOLD, ended
 from shared.database.entries import IDS_PER_NOTIFICATION, RESULT, Ending, announced, apply_verdict, verdict_columns
 from shared.database.fence import attempts, held_by, locked
 from shared.database.pool import Database
@@ -40,8 +41,8 @@ def _settle() -> Statement:
     mine = attempts(_KINDS)
     given = tuple(mine.c[name] for name in _KINDS)
     verdict = locked(held_by(mine), columns=(*given, *verdict_columns(mine.c.kind)))
-    settled = apply_verdict(verdict).returning(jobs.c.id, jobs.c.state).cte("settled")
-    return Statement("settle", announced(settled))
+    settled = apply_verdict(verdict).returning(jobs.c.id, jobs.c.state, *TOLD).cte("settled")
+    return Statement("settle", ended(settled))
 
 
 def _write_progress() -> Statement:

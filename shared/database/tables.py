@@ -217,7 +217,8 @@ webhook_deliveries = Table(
     Column("owner", Text, nullable=False),
     Column("event", Text, nullable=False),  # job.succeeded, …
     Column("url", Text, nullable=False),
-    Column("job", JSON, nullable=False),  # the job's columns at that moment
+    Column("host", Text, nullable=False),  # of the URL: one that is slow must not hold up the others
+    Column("job", JSON),  # its columns at that moment; gone once nobody has to be told any more
     Column("state", Text, nullable=False, server_default=text("'pending'")),
     Column("tries", JSONB, nullable=False, server_default=text("'[]'")),  # [{at, status, error, seconds}]
     Column("next_try_at", Timestamp, nullable=False),
@@ -226,6 +227,7 @@ webhook_deliveries = Table(
     Column("finished_at", Timestamp),
     CheckConstraint("state IN ('delivered', 'failed', 'pending')", name="state"),
     CheckConstraint("(state = 'pending') = (finished_at IS NULL)", name="finished"),
+    CheckConstraint("(state = 'pending') = (job IS NOT NULL)", name="job"),
     # The dispatcher: what is due.
     Index("ix_webhook_deliveries_due", "next_try_at", postgresql_where=text("state = 'pending'")),
     # A job's log of deliveries.
