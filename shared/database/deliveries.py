@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -37,10 +37,11 @@ class Due:
     event: str
     url: str
     host: str
-    snapshot: str  # see `job_of_snapshot`
+    snapshot: str = field(repr=False)  # see `job_of_snapshot`
     tries: int  # made before
     leased_until: datetime  # what the lease is known by
-    secrets: tuple[str, ...]  # the present one, and the one before while it signs along; none: there never was one
+    # The present one, and the one before while it signs along; none: there never was one.
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
