@@ -21,7 +21,7 @@ from api_service.once import Once
 from api_service.openapi_document import openapi_document
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
-from api_service.routes import batch, catalogue, health, jobs, poll, submit
+from api_service.routes import batch, catalogue, health, jobs, poll, submit, webhooks
 from api_service.runtime import Runtime
 from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
@@ -75,7 +75,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, batch, jobs, catalogue, health):
+    for calls in (submit, poll, batch, jobs, catalogue, webhooks, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)
@@ -116,8 +116,9 @@ def _compose(
         body_limit=settings.body_limit,
         batch_body_limit=settings.batch_body_limit,
         max_wait=settings.max_wait,
+        webhook_secret_overlap=settings.webhook_secret_overlap,
     )
-    return runtime, [Listener(db, *_on_news(statuses, watcher)), watcher, *stage.services]
+    return runtime, [Listener(db, *_on_news(statuses, watcher), stage.on_due), watcher, *stage.services]
 
 
 def _on_news(statuses: StatusCache, watcher: Watcher) -> tuple[Callable[[], None], Callable[[Collection[UUID]], None]]:

@@ -1,4 +1,4 @@
-"""What goes on behind the answers: publishing, reconciling, and looking after dead letters."""
+"""What goes on behind the answers: publishing, reconciling, looking after dead letters, and calling webhooks."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +11,8 @@ from api_service.dead_letters import DeadLetters
 from api_service.health import Check
 from api_service.reconciler import Reconciler
 from api_service.relay import Relay
+from api_service.webhooks.service import dispatching
+from api_service.webhooks.settings import WebhookSettings
 from shared.broker.pubsub import Pubsub
 from shared.database.pool import Database
 from shared.job import NewJob
@@ -18,18 +20,22 @@ from shared.queues import Provisioner
 from shared.settings import BrokerSettings, LeaseSettings
 
 
-class BackstageSettings(BrokerSettings, LeaseSettings):
+class BackstageSettings(BrokerSettings, LeaseSettings, WebhookSettings):
     """What only the services behind the answers need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """on_committed: publish these at once. on_requeued: publish soon. check_broker: raises if it was away just now."""
+    """on_committed: publish these at once. on_requeued: publish soon. check_broker: raises if it was away just now.
+
+    on_due: there is a webhook to be called.
+    """
 
     services: Sequence[Service]
     on_committed: Callable[[Sequence[NewJob]], None]
     on_requeued: Callable[[], None]
     check_broker: Check
+    on_due: Callable[[], None]
 
 
 @asynccontextmanager
@@ -38,7 +44,7 @@ async def backstage(
 ) -> AsyncIterator[Backstage]:
     """None: this process only answers; another one publishes and reconciles."""
     if settings is None:
-        yield Backstage((), lambda _: None, lambda: None, BrokerHealth().check)
+        yield Backstage((), lambda _: None, lambda: None, BrokerHealth().check, lambda: None)
         return
     broker = await Pubsub.connect(
         settings.pubsub_project,
@@ -54,12 +60,14 @@ async def backstage(
         models = await catalogue.models()
         return {version.description.queue for model in models.values() for version in model.versions}
 
-    services: list[Service] = [
-        relay,
-        Reconciler(db, settings.lease_seconds, relay.sweep_soon),
-        DeadLetters(db, broker, health, queues, provision),
-    ]
     try:
-        yield Backstage(services, relay.offer, relay.sweep_soon, health.check)
+        with dispatching(settings, db) as dispatcher:
+            services: list[Service] = [
+                relay,
+                Reconciler(db, settings.lease_seconds, relay.sweep_soon),
+                DeadLetters(db, broker, health, queues, provision),
+                dispatcher,
+            ]
+            yield Backstage(services, relay.offer, relay.sweep_soon, health.check, dispatcher.look_soon)
     finally:
         await broker.close()

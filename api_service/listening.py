@@ -1,4 +1,4 @@
-"""The one connection of this process that listens for changed jobs."""
+"""The one connection of this process that listens: for changed jobs, and for webhooks to be called."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from shared.database import endings
 from shared.database.notifications import CHANNEL, parse_payload
 from shared.database.pool import Database
 from shared.errors import DatabaseUnavailable
@@ -22,16 +23,24 @@ CHECK_EVERY = 10.0  # seconds; a half-open connection is silent for ever otherwi
 
 
 class Listener:
-    """on_connected: nothing before this moment was heard. on_changed: these jobs have changed."""
+    """on_connected: nothing before this moment was heard. on_changed: these jobs have changed.
+
+    on_due: there is a webhook to be called.
+    """
 
     name = "listener"
 
     def __init__(
-        self, database: Database, on_connected: Callable[[], None], on_changed: Callable[[Collection[UUID]], None]
+        self,
+        database: Database,
+        on_connected: Callable[[], None],
+        on_changed: Callable[[Collection[UUID]], None],
+        on_due: Callable[[], None],
     ) -> None:
         self._database = database
         self._on_connected = on_connected
         self._on_changed = on_changed
+        self._on_due = on_due
         self._pause = FIRST_PAUSE
 
     async def run(self) -> None:
@@ -50,6 +59,7 @@ class Listener:
         try:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._heard)
+            await connection.add_listener(endings.CHANNEL, lambda *_: self._on_due())
             self._pause = FIRST_PAUSE
             self._on_connected()
             await self._stay(connection, lost)

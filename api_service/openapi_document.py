@@ -12,6 +12,7 @@ from api_service.health import Readiness
 from api_service.problems import Problem
 from api_service.submission import Submission
 from api_service.views import BatchView, JobPage, JobView
+from api_service.webhooks.views import DeliveryList, SecretView
 
 DESCRIPTION = """
 Asynchronous inference for slow models: submit a job, get its id at once, and ask for it until it has finished.
@@ -21,6 +22,7 @@ stable `code`.
 """
 TAGS = [
     {"name": "Jobs", "description": "Submit, ask, list, cancel, retry."},
+    {"name": "Webhooks", "description": "Who is told when a job has ended, and what came of it."},
     {"name": "Models and workers", "description": "What can be run, and who runs it."},
     {"name": "Health", "description": "For whoever watches over this process."},
 ]
@@ -33,6 +35,8 @@ _TYPES = (
     ModelView,
     ModelList,
     WorkerList,
+    DeliveryList,
+    SecretView,
     Readiness,
     Problem,
 )

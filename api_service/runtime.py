@@ -23,7 +23,7 @@ from shared.job import Job, NewJob
 class Runtime:
     """store_together: all or nothing. on_requeued: called when jobs were queued again, to be published.
 
-    body_limit, batch_body_limit: bytes. max_wait: seconds.
+    body_limit, batch_body_limit: bytes. max_wait, webhook_secret_overlap: seconds.
     """
 
     database: Database
@@ -41,6 +41,7 @@ class Runtime:
     body_limit: int
     batch_body_limit: int
     max_wait: int
+    webhook_secret_overlap: float
 
 
 def runtime_of(request: Request) -> Runtime:
