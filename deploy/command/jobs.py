@@ -10,7 +10,7 @@ import typer
 from deploy.client import Event, Job, State
 from deploy.command.output import ago, clean, lasting, say, show_fields, show_json, show_table, write, write_json
 from deploy.command.progress import describe
-from deploy.command.session import JobId, Json, client_of
+from deploy.command.session import JobId, Json, be_patient, client_of
 
 
 def get(
@@ -57,6 +57,7 @@ def watch(
 ) -> None:
     """Show what happens to a job as it happens, until it has finished."""
     with client_of(context) as client:
+        be_patient(client)
         for event in client.events(job_id, after=after):
             if as_json:
                 write_json(event)

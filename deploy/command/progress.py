@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from deploy.client import Client, Job, State
 from deploy.command.output import clean, err, say
+from deploy.command.session import be_patient
 
 REFRESH = 2.0  # seconds after which a queued job's place is asked for again
 
@@ -19,6 +20,7 @@ class Interrupted(Exception):
 
 def wait_visibly(client: Client, job: Job, timeout: float | None) -> Job:
     """-> the job once it has finished. Raises what `Client.wait` raises, and Interrupted."""
+    be_patient(client)
     with going_on(job.id), _Display() as display:
         for seen in client.follow(job, timeout, refresh=REFRESH):
             display.show(seen)

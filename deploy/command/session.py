@@ -1,6 +1,6 @@
 """What all subcommands share: where the server is, and the options that many of them have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -14,13 +14,22 @@ Timeout = Annotated[
 ]
 
 
+# Seconds that a command goes on while nothing gets through: somebody sits before it. Who waits for a job has more time.
+PATIENCE, WAITING_PATIENCE = 10.0, 300.0
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     url: str | None
     api_key: str | None
 
     def client(self) -> Client:
-        return Client(self.url, self.api_key)
+        return Client(self.url, self.api_key, patience=PATIENCE)
+
+
+def be_patient(client: Client) -> None:
+    """From here on it outlasts a restart of the server."""
+    client.policy = replace(client.policy, patience=WAITING_PATIENCE)
 
 
 def client_of(context: typer.Context) -> Client:
