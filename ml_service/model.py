@@ -19,10 +19,10 @@ where torch is in use, one call at a time. Neither may assume a GPU, a network, 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, SupportsFloat
 
 from pydantic import BaseModel, ConfigDict
 
@@ -58,11 +58,31 @@ class LoadContext:
     files: Path
 
 
+Level = Literal["debug", "info", "warning", "error"]
+
+
 class Run(Protocol):
-    """What `predict` can say while it runs. `item` is an index into its batch."""
+    """What `predict` can say while it runs. `item` is an index into its batch; None: what is said holds for all of it.
+
+    All of it may be called as often as you like, from any thread. What a job's readers could not follow is left out, and
+    an event says how much; the last lines before the end always come through.
+    """
 
     def progress(self, fraction: float, message: str | None = None, *, item: int | None = None) -> None:
-        """How far this is, 0 to 1, for one item or for all of the batch. Cheap: call it as often as you like."""
+        """How far this is, 0 to 1, for one item or for all of the batch."""
+
+    def log(self, message: object, *, level: Level = "info", item: int | None = None) -> None:
+        """A line for the job's readers. Beyond 2,000 characters it is cut, with an ellipsis at its end.
+
+        Raises ValueError for another level, IndexError for an item that there is not.
+        """
+
+    def metrics(self, values: Mapping[str, SupportsFloat], *, step: int | None = None, item: int | None = None) -> None:
+        """Numbers with names, as of a step if you count them: `run.metrics({"loss": 0.1}, step=3)`.
+
+        1 to 32 of them, names of 1 to 64 characters. Raises TypeError for what is no number, ValueError for what is not
+        finite (JSON has neither NaN nor infinity) or does not fit, IndexError for an item that there is not.
+        """
 
     def cancelled(self, item: int) -> bool:
         """Whether this item has been asked to stop; its output will be thrown away."""

@@ -21,6 +21,12 @@ class WorkerSettings(DatabaseSettings, BrokerSettings, LeaseSettings, LogSetting
         default=0, ge=0, description="threads of each model's process; 0: as many as torch likes, one for each core"
     )
     enable_echo: bool = Field(default=False, description="serve `echo`, which fails on request: for tests only")
+    events_per_job: int = Field(
+        default=10_000,
+        ge=100,
+        description="events that a job may have before what its model says is left out: 2 MB in the database, and more "
+        "than anybody reads",
+    )
     drain_grace: float = Field(
         default=25.0, ge=0, description="seconds that running jobs get at SIGTERM; then they go back to the queue"
     )

@@ -12,14 +12,15 @@ from ml_service.child.messages import (
     BatchDone,
     Outcome,
     Outcomes,
-    Progress,
     RunBatch,
+    Said,
+    Saying,
     Stopped,
     Succeeded,
     ToParent,
 )
 from ml_service.child.outputs import counted, dumped
-from ml_service.child.run import PredictRun, Report
+from ml_service.child.run import PredictRun, Tell
 from ml_service.child.torch_runtime import TorchRuntime
 from ml_service.model import Model
 
@@ -66,8 +67,9 @@ class BatchRunner:
         if not inputs:
             return outcomes, ()
         live = tuple(inputs)
-        run = PredictRun(live, self._reporter(batch.batch), cancelled, whole=len(live) == len(batch.items))
+        run = PredictRun(live, self._teller(batch.batch), cancelled, whole=len(live) == len(batch.items))
         outputs = self._predict(list(inputs.values()), run)
+        run.end()
         if isinstance(outputs, Failure):
             failed, again = _divide(live, outputs, cancelled)
             return outcomes | failed, again
@@ -111,11 +113,11 @@ class BatchRunner:
             logger.error("%s: the model raised", self._model.name, exc_info=error)
         return failure
 
-    def _reporter(self, batch: int) -> Report:
-        def report(item: int | None, fraction: float, message: str | None) -> None:
-            self._send(Progress(batch, item, fraction, message))
+    def _teller(self, batch: int) -> Tell:
+        def tell(item: int | None, at: float, what: Saying) -> None:
+            self._send(Said(batch, item, at, what))
 
-        return report
+        return tell
 
 
 def _divide(part: Part, failure: Failure, cancelled: AbstractSet[int]) -> tuple[dict[int, Outcome], Sequence[Part]]:

@@ -101,12 +101,37 @@ class LoadFailed(_Message, frozen=True):
 
 
 class Progress(_Message, frozen=True):
-    """How far an item is, or with None all of the batch; 0 to 1."""
+    """How far it is, 0 to 1."""
+
+    fraction: float
+    message: str | None
+
+
+class Log(_Message, frozen=True):
+    level: str
+    message: str
+
+
+class Metrics(_Message, frozen=True):
+    """All finite."""
+
+    values: dict[str, int | float]
+    step: int | None
+
+
+Saying = Progress | Log | Metrics
+
+
+class Said(_Message, frozen=True):
+    """What the model says of an item, or with None of all of the batch.
+
+    at: seconds of the monotonic clock, which all processes of a machine share.
+    """
 
     batch: int
     item: int | None
-    fraction: float
-    message: str | None
+    at: float
+    what: Saying
 
 
 class Outcomes(_Message, frozen=True):
@@ -121,7 +146,7 @@ class BatchDone(_Message, frozen=True):
 
 
 ToChild = Load | RunBatch | Cancel | Stop
-ToParent = Described | Refused | Ready | LoadFailed | Progress | Outcomes | BatchDone
+ToParent = Described | Refused | Ready | LoadFailed | Said | Outcomes | BatchDone
 
 _encoder = msgspec.msgpack.Encoder()
 _to_child = msgspec.msgpack.Decoder(ToChild)

@@ -30,10 +30,10 @@ from ml_service.child.messages import (
     LoadFailed,
     Outcome,
     Outcomes,
-    Progress,
     Ready,
     Refused,
     RunBatch,
+    Said,
     Stop,
     ToChild,
     ToParent,
@@ -49,7 +49,7 @@ SOURCES = Path(ml_service.__file__).parents[1]  # the child imports the same cod
 READ_AHEAD = 1024 * 1024  # bytes; larger frames come in as fast as they are read, without a copy for each chunk
 LINGER = 1.0  # seconds between the end of the pipe and the end of the process, in whichever order
 
-OnProgress = Callable[[int | None, Progress], None]
+OnSaid = Callable[[Said], None]
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Running:
     """The batch that the child has. `done` also when the child dies: then not every item has an outcome."""
 
     batch: int
-    on_progress: OnProgress
+    on_said: OnSaid
     done: asyncio.Future[None]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
@@ -127,15 +127,15 @@ class ModelProcess:
             case None:
                 raise ChildDied(self._reason())
 
-    async def run(self, items: Sequence[BatchItem], on_progress: OnProgress) -> dict[int, Outcome]:
-        """One outcome for each item, by its place. One batch at a time. on_progress: called at once, must not raise.
+    async def run(self, items: Sequence[BatchItem], on_said: OnSaid) -> dict[int, Outcome]:
+        """One outcome for each item, by its place. One batch at a time. on_said: called at once, must not raise.
 
         Raises ChildDied, with the outcomes that came before. Cancelling this call does not stop the child.
         """
         assert self._running is None, "one batch at a time"
         if not self.alive:
             raise ChildDied(self._reason())
-        running = _Running(next(self._batches), on_progress, asyncio.get_running_loop().create_future())
+        running = _Running(next(self._batches), on_said, asyncio.get_running_loop().create_future())
         self._running = running
         try:
             self._tell(RunBatch(running.batch, list(items)))
@@ -229,16 +229,16 @@ class ModelProcess:
                 self._described.set_result(message)
             case Ready() | LoadFailed():
                 self._ready.set_result(message)
-            case Progress() | Outcomes() | BatchDone():
+            case Said() | Outcomes() | BatchDone():
                 # A batch whose run() was cancelled may still report: there is nobody to hear it.
                 if self._running is not None and self._running.batch == message.batch:
                     _note(message, self._running)
 
 
-def _note(message: Progress | Outcomes | BatchDone, running: _Running) -> None:
+def _note(message: Said | Outcomes | BatchDone, running: _Running) -> None:
     match message:
-        case Progress(item=item):
-            running.on_progress(item, message)
+        case Said():
+            running.on_said(message)
         case Outcomes(outcomes=outcomes):
             running.outcomes.update(outcomes)
         case BatchDone():

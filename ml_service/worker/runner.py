@@ -8,8 +8,7 @@ from uuid import UUID
 import structlog
 
 from ml_service.child.errors import ChildDied, ModelLoadFailed
-from ml_service.child.messages import BatchItem, Failed, Outcome, Stopped, Succeeded
-from ml_service.child.messages import Progress as ChildProgress
+from ml_service.child.messages import BatchItem, Failed, Outcome, Said, Stopped, Succeeded
 from ml_service.child.process import ModelProcess
 from ml_service.worker.attempts import Attempt, Batch, HeldAttempts
 from ml_service.worker.claimer import RETRY_AFTER
@@ -23,7 +22,6 @@ from shared.database.entries import Ending
 from shared.database.pool import Database
 from shared.database.settlement import Settlement
 from shared.errors import DatabaseUnavailable
-from shared.job import Progress
 from shared.states import ErrorCode
 from shared.tracing import job_spans
 
@@ -135,12 +133,12 @@ class Runner:
     async def _compute(self, batch: Batch, child: ModelProcess) -> Endings:
         attempts = list(batch.attempts)
 
-        def on_progress(item: int | None, said: ChildProgress) -> None:
-            for attempt in attempts if item is None else [attempts[item]]:
-                self._settler.note_progress(attempt, Progress(said.fraction, said.message))
+        def on_said(said: Said) -> None:
+            for attempt in attempts if said.item is None else [attempts[said.item]]:
+                self._settler.events.note(attempt, said)
 
         items = [BatchItem(attempt.claimed.input.encode()) for attempt in attempts]
-        running = asyncio.create_task(child.run(items, on_progress), name="batch")
+        running = asyncio.create_task(child.run(items, on_said), name="batch")
         try:
             verdict = await self._watch(batch, child, running)
         except asyncio.CancelledError:

@@ -7,33 +7,32 @@ import structlog
 
 from ml_service.worker.attempts import Attempt, HeldAttempts
 from ml_service.worker.desk import Desk
+from ml_service.worker.event_writer import EventWriter
 from shared.database.entries import Ending
 from shared.database.pool import Database
-from shared.database.settlement import Settlement, settle, write_progress
+from shared.database.settlement import Settlement, settle
 from shared.errors import DatabaseRefused, DatabaseUnavailable
-from shared.job import Progress
 from shared.states import ErrorCode
 
 log = structlog.get_logger(__name__)
 
 RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries, doubling
-PROGRESS_EVERY = 0.5  # seconds: all jobs' latest progress in one statement
 
 
 class Settler:
-    def __init__(self, db: Database, held: HeldAttempts, desk: Desk) -> None:
+    def __init__(self, db: Database, held: HeldAttempts, desk: Desk, events: EventWriter) -> None:
         self._db = db
         self._held = held
         self._desk = desk
-        self._progress: dict[Attempt, Progress] = {}
+        self.events = events
 
     async def settle(self, endings: Sequence[tuple[Attempt, Settlement]]) -> None:
         """Writes them, acks their messages, forgets them. Returns once the rows have spoken."""
         if not endings:
             return
-        for attempt, _ in endings:
-            self._progress.pop(attempt, None)
-        states = await self.persist([settlement for _, settlement in endings])
+        telling = [attempt for attempt, settlement in endings if self._worth_telling(attempt, settlement)]
+        states = await self.persist([settlement for _, settlement in endings], telling)
+        self.events.forget(attempt for attempt, _ in endings)
         for attempt, settlement in endings:
             if settlement.code is not None:
                 log.warning("an attempt ended badly", **_log_context(settlement))
@@ -44,11 +43,12 @@ class Settler:
             self._held.discard(attempt)
         self._desk.done([attempt.in_hand for attempt, _ in endings])
 
-    async def persist(self, settlements: Sequence[Settlement]) -> Collection[object]:
-        """The ids whose row was still this attempt's."""
+    async def persist(self, settlements: Sequence[Settlement], telling: Collection[Attempt] = ()) -> Collection[object]:
+        """The ids whose row was still this attempt's. telling: what these have said is written before, if it can be."""
         delay = RETRY_FIRST
         while True:
             try:
+                await self.events.flush(telling)
                 return await settle(self._db, settlements)
             except DatabaseRefused as error:
                 return await self._persist_refused(settlements, error)
@@ -67,20 +67,9 @@ class Settler:
         failed = Settlement(one.id, one.attempt, Ending.FAILED, code=ErrorCode.MODEL_ERROR, message=text)
         return await self.persist([failed])
 
-    def note_progress(self, attempt: Attempt, progress: Progress) -> None:
-        """The latest counts; written with the next tick."""
-        self._progress[attempt] = progress
-
-    async def run_progress(self) -> None:
-        while True:
-            await asyncio.sleep(PROGRESS_EVERY)
-            latest, self._progress = self._progress, {}
-            if not latest:
-                continue
-            try:
-                await write_progress(self._db, [(*attempt.key, how_far) for attempt, how_far in latest.items()])
-            except DatabaseUnavailable as error:
-                log.info("progress not written", error=str(error))
+    def _worth_telling(self, attempt: Attempt, settlement: Settlement) -> bool:
+        """Not how far a job has come that has succeeded: for most jobs it would be a statement more, and a row."""
+        return settlement.kind is not Ending.SUCCEEDED or not self.events.only_progress(attempt)
 
 
 def _log_context(settlement: Settlement) -> dict[str, object]:

@@ -14,6 +14,7 @@ from ml_service.settings import WorkerSettings
 from ml_service.worker.attempts import HeldAttempts
 from ml_service.worker.claimer import Claimer
 from ml_service.worker.desk import Desk, InHand
+from ml_service.worker.event_writer import EventWriter
 from ml_service.worker.incarnation import Incarnation, Report
 from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from ml_service.worker.lane import Lane
@@ -56,7 +57,8 @@ class Worker:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
-        self._settler = Settler(db, self._held, self._desk)
+        self._events = EventWriter(db, settings.events_per_job)
+        self._settler = Settler(db, self._held, self._desk, self._events)
         self._incarnation = Incarnation(
             db, self._report, self._on_held, self._on_death, settings.lease_seconds, settings.heartbeat_seconds
         )
@@ -94,7 +96,7 @@ class Worker:
                 "heartbeat": self._incarnation.run(),
                 "extend": self._desk.run_extending(),
                 "ack": self._desk.run_acking(),
-                "progress": self._settler.run_progress(),
+                "events": self._events.run(),
                 **{f"keep {keeper.description.name}": keeper.run() for keeper in self._keepers},
                 **{f"lane {name}": lane.run() for name, lane in self._lanes.items()},
             }.items()

@@ -1,20 +1,19 @@
-"""What a running attempt writes: its progress, and its end."""
+"""The end of a running attempt."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Boolean, Text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, Text
 
 from shared.database.endings import TOLD, ended
-from shared.database.entries import IDS_PER_NOTIFICATION, RESULT, Ending, announced, apply_verdict, verdict_columns
+from shared.database.entries import IDS_PER_NOTIFICATION, RESULT, Ending, apply_verdict, verdict_columns
 from shared.database.fence import attempts, held_by, locked
 from shared.database.pool import Database
 from shared.database.statement import Statement
-from shared.database.storable import storable, storable_json
+from shared.database.storable import storable
 from shared.database.tables import jobs
-from shared.job import JsonText, Progress
+from shared.job import JsonText
 from shared.states import ErrorCode, JobState
 
 
@@ -45,21 +44,7 @@ def _settle() -> Statement:
     return Statement("settle", ended(settled))
 
 
-def _write_progress() -> Statement:
-    mine = attempts({"progress": JSONB})
-    held = locked(held_by(mine), columns=(mine.c.progress,))
-    changed = (
-        update(jobs)
-        .where(jobs.c.id == held.c.id)
-        .values(progress=held.c.progress, revision=jobs.c.revision + 1)
-        .returning(jobs.c.id)
-        .cte("changed")
-    )
-    return Statement("write_progress", announced(changed))
-
-
 _SETTLE = _settle()
-_WRITE_PROGRESS = _write_progress()
 
 
 async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, JobState]:
@@ -71,17 +56,6 @@ async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, 
         columns |= {"code": [_code(item) for item in part], "message": [storable(item.message or "") for item in part]}
         states |= {row["id"]: JobState(row["state"]) for row in await db.fetch(_SETTLE, **columns)}
     return states
-
-
-async def write_progress(db: Database, progress: Collection[tuple[UUID, int, Progress]]) -> set[UUID]:
-    """progress: (id, attempt, how far). -> the jobs that this attempt still held."""
-    rows = await db.fetch(
-        _WRITE_PROGRESS,
-        id=[job_id for job_id, _, _ in progress],
-        attempt=[attempt for _, attempt, _ in progress],
-        progress=[storable_json(asdict(how_far)) for _, _, how_far in progress],
-    )
-    return {row["id"] for row in rows}
 
 
 def _code(settlement: Settlement) -> ErrorCode:

@@ -58,7 +58,7 @@ def _measure(work: Work) -> float:
 
 
 def _serve(model: Model, texts: Sequence[bytes]) -> list[bytes]:
-    run = PredictRun(tuple(range(len(texts))), lambda _item, _fraction, _message: None, frozenset(), whole=True)
+    run = PredictRun(tuple(range(len(texts))), lambda _item, _at, _what: None, frozenset(), whole=True)
     outputs = model.predict([model.Input.model_validate_json(text) for text in texts], run)
     return [output.model_dump_json(warnings="error").encode() for output in outputs]
 

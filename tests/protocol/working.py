@@ -6,9 +6,10 @@ from uuid import UUID
 from shared.database.claims import Unclaimed, claim, explain_unclaimed, put_back, start
 from shared.database.entries import Ending
 from shared.database.leases import heartbeat, leave, register_worker
-from shared.database.settlement import Settlement, settle, write_progress
+from shared.database.settlement import Settlement, settle
 from shared.job import Progress
 from tests.contract.database.stage import new_id
+from tests.contract.database.telling import write_progress
 from tests.protocol import values as v
 from tests.protocol.publishing import DAY, Publishing
 from tests.protocol.table import Claim, Incarnation, Known

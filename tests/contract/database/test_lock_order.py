@@ -19,11 +19,12 @@ from shared.database.leases import QueueReport, heartbeat
 from shared.database.outbox import forget_dead_letters, forget_queue, release_unpublished, stamp_published
 from shared.database.pool import Database, Transaction
 from shared.database.reconciliation import expire, republish, requeue_orphans
-from shared.database.settlement import Settlement, settle, write_progress
+from shared.database.settlement import Settlement, settle
 from shared.database.submission import insert_jobs
 from shared.job import Progress
 from shared.states import JobState
 from tests.contract.database.stage import Stage, new_job
+from tests.contract.database.telling import write_progress
 
 Statement = Callable[[Database, UUID, Sequence[UUID]], Awaitable[Any]]
 # Where all the rows are when the statement begins.

@@ -14,10 +14,11 @@ from shared.database.notifications import CHANNEL, IDS_PER_NOTIFICATION, parse_p
 from shared.database.outbox import forget_queue, lease_unpublished, release_unpublished, stamp_published
 from shared.database.pool import Database, Transaction
 from shared.database.reconciliation import expire, requeue_orphans
-from shared.database.settlement import Settlement, settle, write_progress
+from shared.database.settlement import Settlement, settle
 from shared.job import Progress
 from shared.states import JobState
 from tests.contract.database.stage import OWNER, Stage
+from tests.contract.database.telling import write_progress
 
 Heard = asyncio.Queue[list[UUID]]
 

@@ -1,4 +1,4 @@
-"""write_progress: fenced like a settlement."""
+"""How far a job is: fenced like a settlement."""
 
 from uuid import UUID
 
@@ -6,10 +6,10 @@ import pytest
 
 from shared.database.pool import Database
 from shared.database.reading import get_job
-from shared.database.settlement import write_progress
 from shared.job import Progress
 from shared.states import JobState
 from tests.contract.database.stage import OWNER, Stage
+from tests.contract.database.telling import write_progress
 
 
 @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.CANCELLING])

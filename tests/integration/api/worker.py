@@ -9,9 +9,10 @@ from shared.database.claims import claim, start
 from shared.database.entries import Ending
 from shared.database.leases import register_worker
 from shared.database.pool import Database
-from shared.database.settlement import Settlement, settle, write_progress
+from shared.database.settlement import Settlement, settle
 from shared.job import JsonText, Progress
 from shared.states import ErrorCode, JobState
+from tests.contract.database.telling import write_progress
 
 
 class HandWorker:

@@ -6,6 +6,7 @@ from uuid import UUID
 from ml_service.worker.attempts import Attempt, Batch, HeldAttempts
 from ml_service.worker.claimer import Claimer
 from ml_service.worker.desk import Desk, InHand
+from ml_service.worker.event_writer import EventWriter
 from ml_service.worker.incarnation import Incarnation, Report
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler
@@ -31,7 +32,8 @@ class Bench:
         self.deaths = 0
         self.desk = Desk(broker)
         self.held = HeldAttempts()
-        self.settler = Settler(db, self.held, self.desk)
+        self.events = EventWriter(db, cap=1000)
+        self.settler = Settler(db, self.held, self.desk, self.events)
         self.incarnation = Incarnation(
             db, lambda: Report("cpu", [], []), self.held_reports.append, self._died, LEASE, interval=3600
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ml_service.child.errors import ChildDied, ModelLoadFailed
 from ml_service.child.messages import BatchItem, Outcome, Succeeded
-from ml_service.child.process import ModelProcess, OnProgress
+from ml_service.child.process import ModelProcess, OnSaid
 from ml_service.model import Batching
 from ml_service.worker.keeper import ChildKeeper
 from shared.catalogue import ModelDescription, ModelState
@@ -39,7 +39,7 @@ class HandChild(ModelProcess):
     def alive(self) -> bool:
         return not self.dead.is_set()
 
-    async def run(self, items: Sequence[BatchItem], on_progress: OnProgress) -> dict[int, Outcome]:
+    async def run(self, items: Sequence[BatchItem], on_said: OnSaid) -> dict[int, Outcome]:
         self.sent.append([item.input.decode() for item in items])
         self.got_batch.set()
         ends = [asyncio.create_task(self.free.wait()), asyncio.create_task(self.dead.wait())]

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
+from ml_service.child.messages import Progress, Said
 from ml_service.worker import runner as runner_module
 from ml_service.worker.attempts import Attempt, Batch
 from ml_service.worker.keeper import ChildKeeper
 from ml_service.worker.settler import Settler
 from shared.database.entries import FREE_LOSSES
 from shared.database.moves import cancel_job
-from shared.job import Progress
 from shared.states import JobState
 from tests.contract.database.stage import OWNER
 from tests.integration.worker.bench import Bench
@@ -65,8 +65,8 @@ class Listener:
 
     def __init__(self, settler: Settler, monkeypatch: pytest.MonkeyPatch) -> None:
         self._heard = asyncio.Event()
-        self.said: list[tuple[Attempt, Progress]] = []
-        monkeypatch.setattr(settler, "note_progress", self._note)
+        self.said: list[tuple[Attempt, Said]] = []
+        monkeypatch.setattr(settler.events, "note", self._note)
 
     async def hears(self, count: int = 1) -> None:
         async with asyncio.timeout(30):
@@ -74,8 +74,8 @@ class Listener:
                 self._heard.clear()
                 await self._heard.wait()
 
-    def _note(self, attempt: Attempt, progress: Progress) -> None:
-        self.said.append((attempt, progress))
+    def _note(self, attempt: Attempt, said: Said) -> None:
+        self.said.append((attempt, said))
         self._heard.set()
 
 
@@ -355,7 +355,7 @@ async def test_progress_is_noted_for_the_item_that_reports_it(
     reporter = batch.attempts[1]
     await run(bench, batch, actor)
     assert {attempt.claimed.id for attempt, _ in listener.said} == {reporter.claimed.id}
-    assert listener.said[-1][1] == Progress(1.0, "step 1000")
+    assert listener.said[-1][1].what == Progress(1.0, "step 1000")
 
 
 async def test_a_model_that_does_not_load_charges_a_job_only_after_some_times_in_a_row(bench: Bench) -> None:

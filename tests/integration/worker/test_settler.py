@@ -10,7 +10,6 @@ from ml_service.worker import settler as settler_module
 from ml_service.worker.attempts import Attempt
 from shared.database.entries import Ending
 from shared.database.settlement import Settlement
-from shared.job import Progress
 from shared.states import JobState
 from tests.integration.worker.bench import Bench
 
@@ -19,7 +18,6 @@ from tests.integration.worker.bench import Bench
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settler_module, "RETRY_FIRST", 0.001)
     monkeypatch.setattr(settler_module, "RETRY_MOST", 0.002)
-    monkeypatch.setattr(settler_module, "PROGRESS_EVERY", 0.001)
 
 
 def succeeded(attempt: Attempt, result: str = "1") -> tuple[Attempt, Settlement]:
@@ -114,19 +112,3 @@ async def test_a_result_that_the_database_refuses_fails_its_own_job_whatever_els
 async def test_nothing_to_settle_asks_nothing(bench: Bench) -> None:
     await bench.settler.settle([])
     assert bench.db.asked["settle"] == 0
-
-
-async def test_the_latest_progress_is_written_and_the_database_may_miss_some(bench: Bench) -> None:
-    job_id = await bench.stage.published()
-    (attempt,) = await bench.attempts(job_id)
-    bench.db.refuse["write_progress"] = 1
-    writing = asyncio.create_task(bench.settler.run_progress())
-    bench.settler.note_progress(attempt, Progress(0.1))
-    await bench.db.until(lambda: bench.db.asked["write_progress"] == 1)
-    bench.settler.note_progress(attempt, Progress(0.2))
-    bench.settler.note_progress(attempt, Progress(0.5, "half"))
-    await bench.db.until(lambda: bench.db.asked["write_progress"] == 2)
-    while (await bench.stage.row(job_id))["progress"] is None:
-        await asyncio.sleep(0)
-    writing.cancel()
-    assert (await bench.stage.row(job_id))["progress"] == '{"message": "half", "fraction": 0.5}'

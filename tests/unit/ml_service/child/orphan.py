@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from ml_service.child.messages import BatchItem, Progress
+from ml_service.child.messages import BatchItem, Said
 from ml_service.child.process import ModelProcess
 from ml_service.discovery import ModelReference
 
@@ -13,7 +13,7 @@ from ml_service.discovery import ModelReference
 async def main(target: str, action: str) -> None:
     child = await ModelProcess.spawn(ModelReference(target), files=Path(), device="auto", threads=0, warm_up=False)
 
-    def say(_item: int | None, _progress: Progress) -> None:
+    def say(_said: Said) -> None:
         sys.stdout.write(f"{child.pid}\n")
         sys.stdout.flush()
 

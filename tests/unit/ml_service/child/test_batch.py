@@ -17,6 +17,7 @@ from ml_service.child.messages import (
     Outcomes,
     Progress,
     RunBatch,
+    Said,
     Stopped,
     Succeeded,
     ToParent,
@@ -212,7 +213,11 @@ def test_after_a_split_progress_and_cancellation_name_the_right_jobs() -> None:
 
     stage = Stage(script)
     assert stage.serve(2) == all_ok(2, _1=Stopped())
-    progress = [(message.item, message.fraction) for message in stage.said if isinstance(message, Progress)]
+    progress = [
+        (message.item, message.what.fraction)
+        for message in stage.said
+        if isinstance(message, Said) and isinstance(message.what, Progress)
+    ]
     assert progress == [(0, 0.5), (0, 0.7), (1, 0.5), (1, 0.7)]
 
 
