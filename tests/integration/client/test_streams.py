@@ -1,7 +1,6 @@
 """Files and events over real sockets, with servers that do what they seldom do."""
 
 import io
-import os
 from pathlib import Path
 
 import pytest
@@ -86,7 +85,7 @@ async def test_a_result_that_is_cut_off_is_fetched_again(kind: str, tmp_path: Pa
         assert await caller("save_result", "job-1", tmp_path / "result") == len(CONTENT)
         await caller.close()
 
-    assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == {"result": CONTENT}
+    assert contents(tmp_path) == {"result": CONTENT}
 
 
 async def test_the_key_is_sent_and_the_url_may_have_a_path(kind: str) -> None:
@@ -97,3 +96,7 @@ async def test_the_key_is_sent_and_the_url_may_have_a_path(kind: str) -> None:
 
     assert hand.received[0].line == "GET /behind/v1/models HTTP/1.1"
     assert hand.received[0].headers["authorization"] == "Bearer trk_a_b"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
