@@ -9,6 +9,8 @@ from deploy.client.references import JobRef, path_of
 from deploy.client.retrying import Policy, pause_before, start_reading
 from deploy.client.sse import Message, Parser
 
+LASTING = 5.0  # seconds; a stream that lasted so long was one, though nothing may have happened in it
+
 
 def events(policy: Policy, job: JobRef, *, after: int = 0) -> Stream[Event]:
     """Each event past number `after`, once and in order, until the job has finished.
@@ -22,6 +24,7 @@ def events(policy: Policy, job: JobRef, *, after: int = 0) -> Stream[Event]:
         if answer.status == 204:
             return
         _check(answer.headers.get("content-type", ""))
+        opened = policy.clock()
         parser = Parser()
         while isinstance(piece := (yield from read()), bytes) and piece:
             failures, since = 0, policy.clock()  # a comment is a sign of life, too
@@ -33,6 +36,8 @@ def events(policy: Policy, job: JobRef, *, after: int = 0) -> Stream[Event]:
                 yield Give(event)
                 if is_last(event):
                     return
+        if policy.clock() - opened > LASTING:
+            failures, since = 0, policy.clock()
         failures += 1
         yield from _pause(policy, piece, failures, since, parser.retry)
 

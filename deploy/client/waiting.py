@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from deploy.client.answers import Job, State
-from deploy.client.effects import Give, Request, Steps, Stream, sleep
+from deploy.client.effects import Answer, Give, Request, Steps, Stream, sleep
 from deploy.client.errors import ConnectionFailed, ProblemError, WaitTimedOut
 from deploy.client.interpretation import read_as
 from deploy.client.references import JobRef, id_of, path_of
@@ -16,7 +16,7 @@ PAUSE = 1.0  # seconds before it is asked again then
 
 @dataclass(slots=True)
 class Watch:
-    """One job, as far as it is known. refresh: seconds after which a queued one is asked for anew, for its place."""
+    """One job, as far as it is known. refresh: seconds after which a queued one is asked for its place."""
 
     policy: Policy
     job_id: str
@@ -42,21 +42,27 @@ class Watch:
         refreshing = self.refresh is not None and self.job is not None and self.job.state == State.QUEUED
         longest = min(self.policy.poll, self.refresh) if refreshing and self.refresh else self.policy.poll
         seconds = max(1, math.floor(min(longest, left)))
-        request = Request(
-            "GET",
-            path_of(self.job_id),
-            self.policy.timeout + seconds,
-            {"wait": str(seconds)} if self.job else {},  # at first: as it is
-            {"If-None-Match": self.etag} if self.etag and not refreshing else {},
-        )
         began = self.policy.clock()
-        answer = yield from call(self.policy, request, Repeat.ALWAYS, until=self.deadline)
+        # At first the job as it is.
+        answer = yield from self._get(seconds if self.job else 0, self.etag)
+        if answer.status == 304 and refreshing:
+            answer = yield from self._get(0, "")
         job = self.job if answer.status == 304 else read_as(Job, answer)
         self.etag = answer.headers.get("etag", self.etag)
         changed, self.job = job != self.job, job
         if not changed and self.policy.clock() - began < TOO_SOON:
             yield from sleep(min(PAUSE, max(0.0, self.deadline - self.policy.clock())))
         return changed
+
+    def _get(self, seconds: int, etag: str) -> Steps[Answer]:
+        request = Request(
+            "GET",
+            path_of(self.job_id),
+            self.policy.timeout + seconds,
+            {"wait": str(seconds)} if seconds else {},
+            {"If-None-Match": etag} if etag else {},
+        )
+        return (yield from call(self.policy, request, Repeat.ALWAYS, until=self.deadline))
 
 
 def wait(policy: Policy, job: JobRef, timeout: float | None = None) -> Steps[Job]:

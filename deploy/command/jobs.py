@@ -82,9 +82,9 @@ def list_jobs(
                 write_json(job)
             return
         rows = [
-            (job.id, job.model, job.version, describe(job), ago(job.created_at), _took(job), _why(job)) for job in found
+            (job.id, f"{job.model} {job.version}", describe(job), _age(job), _took(job), _why(job)) for job in found
         ]
-    show_table(["ID", "MODEL", "VERSION", "STATE", "SUBMITTED", "TOOK", "ERROR"], rows, "There is no such job.")
+    show_table(["ID", "MODEL", "STATE", "AGE", "TOOK", "ERROR"], rows, "There is no such job.")
 
 
 def cancel(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
@@ -129,6 +129,10 @@ def _fields(job: Job) -> Iterator[tuple[str, str | int | None]]:
         yield "error", f"{job.error.code}: {job.error.message}"
         for attempt in job.error.attempts:
             yield f"attempt {attempt.attempt}", f"{attempt.code}: {attempt.message}"
+
+
+def _age(job: Job) -> str:
+    return "" if job.created_at is None else lasting(datetime.now(UTC) - job.created_at)
 
 
 def _took(job: Job) -> str:

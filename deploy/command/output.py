@@ -48,11 +48,12 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) -> None:
-    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     if table.row_count:
-        table.columns[0].no_wrap = True
         out().print(table)
     else:
         say(empty)
@@ -73,7 +74,7 @@ def ago(time: datetime | None) -> str:
 
 def lasting(time: timedelta) -> str:
     seconds = max(0.0, time.total_seconds())
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:

@@ -24,10 +24,11 @@ def ok(body: str = "{}", status: int = 200, /, **headers: str) -> Answer:
 
 @dataclass
 class Play:
-    """replies: to Send, Open and Read, in order; an exception is raised. took: seconds that each Send lasts."""
+    """replies: to Send, Open and Read, in order; an exception is raised. took: seconds that each Send lasts. quiet: that each Read does."""
 
     replies: list[Answer | Broken | bytes]
     took: float = 0.0
+    quiet: float = 0.0
     now: float = 0.0
     requests: list[Request] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Play:
                     self.now += self.took
                     reply = self.replies.pop(0)
                 case Read():
+                    self.now += self.quiet
                     reply = self.replies.pop(0)
 
 

@@ -172,10 +172,13 @@ def test_a_server_that_answers_all_who_wait_at_once_is_not_asked_in_a_circle() -
 
 
 def test_following_gives_each_change_and_refreshes_what_is_queued() -> None:
+    same = ok("", 304, etag='W/"1"')
     play = Play(
         [
             job("queued", tag='W/"1"', queue_position=2),
+            same,
             job("queued", tag='W/"1"', queue_position=1),
+            same,
             job("queued", tag='W/"1"', queue_position=1),
             job("running", tag='W/"2"'),
             job("succeeded", tag='W/"3"'),
@@ -191,8 +194,9 @@ def test_following_gives_each_change_and_refreshes_what_is_queued() -> None:
         ("running", None),
         ("succeeded", None),
     ]
-    assert [request.query.get("wait") for request in play.requests] == [None, "2", "2", "2", "45"]
-    assert sent_headers(play.requests, "If-None-Match")[1:] == [None, None, None, 'W/"2"']
+    assert [request.query.get("wait") for request in play.requests] == [None, "2", None, "2", None, "2", "45"]
+    tags = sent_headers(play.requests, "If-None-Match")
+    assert tags == [None, 'W/"1"', None, 'W/"1"', None, 'W/"1"', 'W/"2"']
 
 
 def test_run_returns_the_result_and_fetches_one_that_does_not_stand_in_the_job() -> None:
@@ -313,6 +317,13 @@ def test_a_stream_that_always_ends_empty_is_given_up() -> None:
 
     with pytest.raises(ConnectionFailed, match="ends the stream"):
         play.items(events.events(play.policy, ID))
+
+
+def test_a_job_in_which_nothing_happens_for_an_hour_is_watched_on() -> None:
+    play = Play([*[ok(**STREAM), LOST] * 120, ok("", 204)], quiet=30.0)
+
+    assert play.items(events.events(play.policy, ID)) == []
+    assert play.now > 3600
 
 
 def test_a_stream_that_is_none_is_refused() -> None:
