@@ -125,8 +125,11 @@ jobs = Table(
     Index("ix_jobs_held", "worker", postgresql_where=text(HELD_STATES)),
     # The reconciler: what has waited past its deadline.
     Index("ix_jobs_queue_deadline", "queue_deadline", postgresql_where=text(QUEUED)),
-    # queue_position: who is first in a queue. With the owner: how many of each wait, for the cap of waiting jobs.
-    Index("ix_jobs_queue_order", "queue", "id", postgresql_include=["owner"], postgresql_where=text(QUEUED)),
+    # queue_position: who is first in a queue. With the owner: how many of each wait, for the cap of waiting jobs. With
+    # `available_at`: since when they wait, for the statistics.
+    Index(
+        "ix_jobs_queue_order", "queue", "id", postgresql_include=["owner", "available_at"], postgresql_where=text(QUEUED)
+    ),
     # Listing: an owner's jobs, newest first (read backwards).
     Index("ix_jobs_owner", "owner", "id"),
     # Listing by a state that is rare: without it, all of an owner's jobs are looked at.
@@ -143,8 +146,14 @@ jobs = Table(
     ),
     # Retention: what is to be purged next.
     Index("ix_jobs_purge", "purge_at", postgresql_where=text("purge_at IS NOT NULL")),
-    # Statistics: what a queue has finished lately.
-    Index("ix_jobs_finished", "queue", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+    # Statistics: what a queue has finished lately. With the state: how many ended how, without a look at the rows.
+    Index(
+        "ix_jobs_finished",
+        "queue",
+        "finished_at",
+        postgresql_include=["state"],
+        postgresql_where=text("finished_at IS NOT NULL"),
+    ),
 )
 
 # Progress, logs and metrics of a job. Its moves between states are in `jobs.trail`; both count with `jobs.last_seq`.

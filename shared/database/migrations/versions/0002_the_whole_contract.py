@@ -118,6 +118,7 @@ def upgrade() -> None:
         "jobs",
         ["queue", "finished_at"],
         unique=False,
+        postgresql_include=["state"],
         postgresql_where=sa.text("finished_at IS NOT NULL"),
     )
     op.create_index(
@@ -148,7 +149,11 @@ def upgrade() -> None:
     )
     op.drop_index("ix_jobs_queue_order", table_name="jobs", postgresql_where=_QUEUED)
     op.create_index(
-        "ix_jobs_queue_order", "jobs", ["queue", "id"], postgresql_include=["owner"], postgresql_where=_QUEUED
+        "ix_jobs_queue_order",
+        "jobs",
+        ["queue", "id"],
+        postgresql_include=["owner", "available_at"],
+        postgresql_where=_QUEUED,
     )
     # What has ended before is kept as long as what ends from now on.
     op.execute(
