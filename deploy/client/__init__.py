@@ -6,6 +6,7 @@ It needs httpx and msgspec, and nothing of Torchrelay's other parts.
 from deploy.client.answers import (
     Attempt,
     Batch,
+    Delivery,
     Event,
     Fault,
     Job,
@@ -35,6 +36,7 @@ __all__ = [
     "Batch",
     "Client",
     "ConnectionFailed",
+    "Delivery",
     "Event",
     "Fault",
     "InvalidRequest",

@@ -168,6 +168,32 @@ class Secret(Struct, frozen=True, kw_only=True):
     secret: str
 
 
+class Try(Struct, frozen=True, kw_only=True):
+    """status: of the answer; None: there was none."""
+
+    at: datetime | None = None
+    status: int | None = None
+    error: str | None = None
+    seconds: float | None = None
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """A webhook: an event that somebody is told of."""
+
+    id: str
+    event: str
+    url: str = ""
+    state: str = ""
+    tries: list[Try] = []
+    next_try_at: datetime | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Deliveries(Struct, frozen=True, kw_only=True):
+    deliveries: list[Delivery]
+
+
 class Fault(Struct, frozen=True, kw_only=True):
     """path: a JSON Pointer to the place, "" for the whole."""
 

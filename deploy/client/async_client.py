@@ -89,6 +89,7 @@ class AsyncClient:
     workers = _call(catalogue.workers)
     stats = _call(catalogue.stats)
     webhook_secret = _call(catalogue.webhook_secret)
+    webhook_deliveries = _call(catalogue.webhook_deliveries)
 
     async def _result(self, steps: Steps[T]) -> T:
         with closing(steps):

@@ -1,11 +1,11 @@
-"""Models, workers, statistics, and the secret of webhooks."""
+"""Models, workers, statistics, and webhooks."""
 
 from typing import Any
 
-from deploy.client.answers import Model, Models, Secret, Worker, Workers
+from deploy.client.answers import Deliveries, Delivery, Model, Models, Secret, Worker, Workers
 from deploy.client.effects import Request, Steps
 from deploy.client.interpretation import read_as
-from deploy.client.references import segment
+from deploy.client.references import JobRef, path_of, segment
 from deploy.client.retrying import Policy, Repeat, call
 
 
@@ -44,6 +44,12 @@ def webhook_secret(policy: Policy, *, rotate: bool = False) -> Steps[str]:
     else:
         request, repeat = _get(policy, path), Repeat.ALWAYS
     return read_as(Secret, (yield from call(policy, request, repeat))).secret
+
+
+def webhook_deliveries(policy: Policy, job: JobRef) -> Steps[list[Delivery]]:
+    """Who was told of the job's end, and what came of each try."""
+    path = f"{path_of(job)}/webhook-deliveries"
+    return read_as(Deliveries, (yield from call(policy, _get(policy, path), Repeat.ALWAYS))).deliveries
 
 
 def _get(policy: Policy, path: str) -> Request:

@@ -88,6 +88,7 @@ class Client:
     workers = _call(catalogue.workers)
     stats = _call(catalogue.stats)
     webhook_secret = _call(catalogue.webhook_secret)
+    webhook_deliveries = _call(catalogue.webhook_deliveries)
 
     def _result(self, steps: Steps[T]) -> T:
         with closing(steps), _Performer(self._http) as perform:

@@ -137,6 +137,18 @@ async def test_models_and_workers_are_described(caller: Caller, worker: HandWork
     assert (alive.name, alive.alive, alive.models[0].name) == ("by hand", True, "reverse")
 
 
+async def test_webhooks_have_a_secret_that_can_be_changed_and_a_log(caller: Caller) -> None:
+    first, same = await caller("webhook_secret"), await caller("webhook_secret")
+    other = await caller("webhook_secret", rotate=True)
+    job = await caller("submit", "reverse", ABC, webhook={"url": "https://example.com/hook"})
+    await caller("cancel", job)
+    (delivery,) = await caller("webhook_deliveries", job)
+
+    assert first == same != other
+    assert other.startswith("whsec_")
+    assert (delivery.event, delivery.url, delivery.tries) == ("job.cancelled", "https://example.com/hook", [])
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [

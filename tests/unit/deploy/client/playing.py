@@ -24,7 +24,10 @@ def ok(body: str = "{}", status: int = 200, /, **headers: str) -> Answer:
 
 @dataclass
 class Play:
-    """replies: to Send, Open and Read, in order; an exception is raised. took: seconds that each Send lasts. quiet: that each Read does."""
+    """replies: to Send, Open and Read, in order; an exception is raised.
+
+    took: seconds that each Send lasts. quiet: that each Read does.
+    """
 
     replies: list[Answer | Broken | bytes]
     took: float = 0.0

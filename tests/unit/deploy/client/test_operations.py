@@ -9,6 +9,7 @@ import pytest
 
 from deploy.client import catalogue, events, jobs, results, uploads, waiting
 from deploy.client.answers import Job
+from deploy.client.effects import Answer, Broken
 from deploy.client.errors import (
     ConnectionFailed,
     InvalidRequest,
@@ -320,7 +321,8 @@ def test_a_stream_that_always_ends_empty_is_given_up() -> None:
 
 
 def test_a_job_in_which_nothing_happens_for_an_hour_is_watched_on() -> None:
-    play = Play([*[ok(**STREAM), LOST] * 120, ok("", 204)], quiet=30.0)
+    once: list[Answer | Broken | bytes] = [ok(**STREAM), LOST]
+    play = Play([*once * 120, ok("", 204)], quiet=30.0)
 
     assert play.items(events.events(play.policy, ID)) == []
     assert play.now > 3600
