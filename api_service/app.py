@@ -13,6 +13,7 @@ from api_service.background import Service, running
 from api_service.backstage import Backstage, BackstageSettings, backstage
 from api_service.batch import BatchIntake
 from api_service.catalogue_cache import CatalogueCache
+from api_service.event_streams import EventStreams
 from api_service.gathering import Gathered
 from api_service.health import Health
 from api_service.host_check import HostCheck
@@ -21,7 +22,7 @@ from api_service.once import Once
 from api_service.openapi_document import openapi_document
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
-from api_service.routes import batch, catalogue, health, jobs, poll, submit, webhooks
+from api_service.routes import batch, catalogue, events, health, jobs, poll, submit, webhooks
 from api_service.runtime import Runtime
 from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
@@ -29,6 +30,7 @@ from api_service.status_cache import StatusCache
 from api_service.submission import Intake, Limits
 from api_service.waiting import Watcher
 from shared.database.catalogue import read_catalogue
+from shared.database.events import find_event_news, read_events
 from shared.database.pool import Database
 from shared.database.reading import get_jobs, get_jobs_of, queue_head
 from shared.database.repetition import find_submissions
@@ -58,7 +60,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
             known_models = CatalogueCache(partial(read_catalogue, db), settings.catalogue_refresh)
             async with backstage(behind, db, known_models) as stage:
                 runtime, services = _compose(settings, db, known_models, stage)
-                app.state.answer_waiting = runtime.watcher.close
+                app.state.answer_waiting = runtime.answer_waiting
                 async with running(services):
                     yield {"runtime": runtime}
                     await runtime.submissions.drain()
@@ -75,7 +77,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, batch, jobs, catalogue, webhooks, health):
+    for calls in (submit, poll, batch, jobs, events, catalogue, webhooks, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)
@@ -100,6 +102,9 @@ def _compose(
     intake = Intake(known_models, SchemaCheck(), _limits(settings))
     statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask)
     watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
+    event_streams = EventStreams(
+        Gathered(partial(read_events, db, limit=settings.events_per_read)).ask, partial(find_event_news, db)
+    )
     runtime = Runtime(
         database=db,
         catalogue=known_models,
@@ -110,6 +115,8 @@ def _compose(
         once=Once(Gathered(partial(find_submissions, db)).ask),
         statuses=statuses,
         watcher=watcher,
+        event_streams=event_streams,
+        events_per_answer=settings.events_per_answer,
         positions=QueuePositions(partial(queue_head, db)),
         health=Health(db.ping, stage.check_broker, known_models),
         on_requeued=stage.on_requeued,
@@ -118,19 +125,28 @@ def _compose(
         max_wait=settings.max_wait,
         webhook_secret_overlap=settings.webhook_secret_overlap,
     )
-    return runtime, [Listener(db, *_on_news(statuses, watcher), stage.on_due), watcher, *stage.services]
+    return runtime, [
+        Listener(db, *_on_news(statuses, watcher, event_streams), stage.on_due),
+        watcher,
+        event_streams,
+        *stage.services,
+    ]
 
 
-def _on_news(statuses: StatusCache, watcher: Watcher) -> tuple[Callable[[], None], Callable[[Collection[UUID]], None]]:
+def _on_news(
+    statuses: StatusCache, watcher: Watcher, event_streams: EventStreams
+) -> tuple[Callable[[], None], Callable[[Collection[UUID]], None]]:
     """The cache first: nobody who is woken may read what has just become old."""
 
     def connected() -> None:
         statuses.clear()
         watcher.reread()
+        event_streams.reread()
 
     def changed(job_ids: Collection[UUID]) -> None:
         statuses.changed(job_ids)
         watcher.changed(job_ids)
+        event_streams.changed(job_ids)
 
     return connected, changed
 

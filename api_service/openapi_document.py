@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api_service.batch import BatchSubmission
 from api_service.catalogue_views import ModelList, ModelView, WorkerList
+from api_service.event_views import EventList, LogData, MetricsData, ProgressData, StateData
 from api_service.health import Readiness
 from api_service.problems import Problem
 from api_service.submission import Submission
@@ -37,6 +38,11 @@ _TYPES = (
     WorkerList,
     DeliveryList,
     SecretView,
+    EventList,
+    StateData,
+    ProgressData,
+    LogData,
+    MetricsData,
     Readiness,
     Problem,
 )

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from api_service.batch import BatchIntake
 from api_service.catalogue_cache import CatalogueCache
+from api_service.event_streams import EventStreams
 from api_service.gathering import Gathered
 from api_service.health import Health
 from api_service.once import Once
@@ -35,6 +36,8 @@ class Runtime:
     once: Once
     statuses: StatusCache
     watcher: Watcher
+    event_streams: EventStreams
+    events_per_answer: int
     positions: QueuePositions
     health: Health
     on_requeued: Callable[[], None]
@@ -42,6 +45,11 @@ class Runtime:
     batch_body_limit: int
     max_wait: int
     webhook_secret_overlap: float
+
+    def answer_waiting(self) -> None:
+        """Everybody at once: the server is to stop."""
+        self.watcher.close()
+        self.event_streams.close()
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -50,6 +50,14 @@ class ApiSettings(WebhookSettings):
     batch_body_limit: int = Field(
         default=16 * MIB, ge=1, description="bytes that the body of `POST /v1/jobs/batch` may have"
     )
+    events_per_answer: int = Field(
+        default=1000, ge=1, description="events in one answer: at most some 10 MB, where each is as long as one can be"
+    )
+    events_per_read: int = Field(
+        default=100,
+        ge=1,
+        description="events that are read at once for a stream: what one that is slow keeps in memory",
+    )
     max_wait: int = Field(default=60, ge=1, le=60, description="seconds that a request may wait for a job")
     catalogue_refresh: float = Field(default=1.0, gt=0, description="seconds that the list of models may be old")
     shutdown_grace: int = Field(default=10, ge=1, description="seconds that requests get to finish at shutdown")

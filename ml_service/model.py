@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, SupportsFloat
+from typing import Any, ClassVar, Literal, Protocol, SupportsFloat, SupportsIndex
 
 from pydantic import BaseModel, ConfigDict
 
@@ -77,7 +77,9 @@ class Run(Protocol):
         Raises ValueError for another level, IndexError for an item that there is not.
         """
 
-    def metrics(self, values: Mapping[str, SupportsFloat], *, step: int | None = None, item: int | None = None) -> None:
+    def metrics(
+        self, values: Mapping[str, SupportsFloat], *, step: SupportsIndex | None = None, item: int | None = None
+    ) -> None:
         """Numbers with names, as of a step if you count them: `run.metrics({"loss": 0.1}, step=3)`.
 
         1 to 32 of them, names of 1 to 64 characters. Raises TypeError for what is no number, ValueError for what is not

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import SupportsFloat
+from typing import SupportsFloat, SupportsIndex
 
 from ml_service.child.checks import check_level, log_of, metrics_of
 from ml_service.child.faults import MESSAGE_LIMIT, clean
@@ -63,7 +63,9 @@ class PredictRun:
         text = str(message)[: MESSAGE_LIMIT + 1]  # one longer than what is shown: it is going to be cut, and to say so
         self._throttle("lines", item).say(partial(log_of, text, level))
 
-    def metrics(self, values: Mapping[str, SupportsFloat], *, step: int | None = None, item: int | None = None) -> None:
+    def metrics(
+        self, values: Mapping[str, SupportsFloat], *, step: SupportsIndex | None = None, item: int | None = None
+    ) -> None:
         told = metrics_of(values, step)
         self._throttle("metrics", item).say(lambda: told)
 

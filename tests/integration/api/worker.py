@@ -5,11 +5,13 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from shared.catalogue import ModelState, ServedModel
+from shared.database.attempt_events import AttemptEvents, write_events
 from shared.database.claims import claim, start
 from shared.database.entries import Ending
 from shared.database.leases import register_worker
 from shared.database.pool import Database
 from shared.database.settlement import Settlement, settle
+from shared.events import EventType, NewEvent
 from shared.job import JsonText, Progress
 from shared.states import ErrorCode, JobState
 from tests.contract.database.telling import write_progress
@@ -34,6 +36,10 @@ class HandWorker:
 
     async def report(self, job_id: str, attempt: int, fraction: float) -> None:
         assert await write_progress(self._db, [(UUID(job_id), attempt, Progress(fraction))])
+
+    async def say(self, job_id: str, attempt: int, *lines: str) -> None:
+        events = [NewEvent(EventType.LOG, {"level": "info", "message": line}) for line in lines]
+        assert await write_events(self._db, [AttemptEvents(UUID(job_id), attempt, events)], cap=100_000)
 
     async def succeed(self, job_id: str, attempt: int, result: JsonText) -> None:
         await self._settle(Settlement(UUID(job_id), attempt, Ending.SUCCEEDED, result=result))

@@ -1,8 +1,10 @@
 """A Run that keeps what it is told, and can be cancelled at a chosen moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import SupportsFloat, SupportsIndex
 
+from ml_service.model import Level
 from shared.errors import Cancelled
 
 
@@ -19,6 +21,14 @@ class RecordedRun:
         assert message is None or message
         self.reports.append((item, fraction))
         self.after_progress(self)
+
+    def log(self, message: object, *, level: Level = "info", item: int | None = None) -> None:
+        """Not kept."""
+
+    def metrics(
+        self, values: Mapping[str, SupportsFloat], *, step: SupportsIndex | None = None, item: int | None = None
+    ) -> None:
+        """Not kept."""
 
     def cancelled(self, item: int) -> bool:
         return item in self.stopped
