@@ -24,18 +24,16 @@ def events(policy: Policy, job: JobRef, *, after: int = 0) -> Stream[Event]:
         if answer.status == 204:
             return
         _check(answer.headers.get("content-type", ""))
-        opened = policy.clock()
-        parser = Parser()
+        parser, opened, last = Parser(), policy.clock(), False
         while isinstance(piece := (yield from read()), bytes) and piece:
             failures, since = 0, policy.clock()  # a comment is a sign of life, too
             for message in parser.feed(piece):
                 event = event_of(message)
-                if event is None or event.seq <= seen:
-                    continue
-                seen = event.seq
-                yield Give(event)
-                if is_last(event):
-                    return
+                if event is not None and event.seq > seen:
+                    seen, last = event.seq, is_end(event)
+                    yield Give(event)
+        if last:  # it seems; a job that was queued again has an end in its past, and the server knows
+            continue
         if policy.clock() - opened > LASTING:
             failures, since = 0, policy.clock()
         failures += 1
@@ -55,7 +53,7 @@ def event_of(message: Message) -> Event | None:
     return Event(seq=int(message.id), type=message.event, data=data)
 
 
-def is_last(event: Event) -> bool:
+def is_end(event: Event) -> bool:
     return event.type == "state" and isinstance(event.data, dict) and event.data.get("state") in FINISHED
 
 

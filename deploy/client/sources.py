@@ -49,18 +49,23 @@ def source_of(file: File, content_type: str | None = None) -> Source:
         case bytes():
             return Source(file, content_type or UNKNOWN, len(file))
         case str() | os.PathLike():
-            path = Path(file)
-            try:
-                with path.open("rb"):
-                    size = path.stat().st_size if path.is_file() else None
-            except OSError as error:
-                raise InvalidRequest(f"{path} cannot be read: {error.strerror}.") from error
-            # What is no regular file, a pipe say, can be read only once.
-            return Source(path, content_type or _guessed(path.name), size, None if size is None else 0)
+            return _named(Path(file), content_type)
         case io.TextIOBase():
             raise InvalidRequest("The file is open as text: open it in binary mode, 'rb'.")
         case opened:
             return _opened(opened, content_type or _guessed(str(getattr(opened, "name", ""))))
+
+
+def _named(path: Path, content_type: str | None) -> Source:
+    """What is no regular file, a pipe say, can be read only once: not even to see whether it can be."""
+    kind = content_type or _guessed(path.name)
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return Source(path, kind, None, None)
+        with path.open("rb") as opened:
+            return Source(path, kind, opened.seek(0, io.SEEK_END))
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _opened(file: BinaryIO, content_type: str) -> Source:

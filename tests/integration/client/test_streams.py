@@ -63,6 +63,7 @@ async def test_events_survive_a_connection_that_breaks_anywhere(kind: str) -> No
         Reply((STREAM, b": hello\n\n", events[:50], events[50:-20])),
         Reply((answer("503 Busy"),)),
         Reply((STREAM, events[-41:], last)),
+        Reply((b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",)),
     ) as hand:
         caller = caller_of(kind, hand.url)
         found = await caller.items("events", "job-1")
@@ -74,7 +75,7 @@ async def test_events_survive_a_connection_that_breaks_anywhere(kind: str) -> No
         (3, "log", {"n": 3}),
         (4, "state", {"state": "succeeded"}),
     ]
-    assert [one.headers.get("last-event-id") for one in hand.received] == [None, "2", "2"]
+    assert [one.headers.get("last-event-id") for one in hand.received] == [None, "2", "2", "4"]
     assert hand.received[0].headers["accept"] == "text/event-stream"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,16 @@ def test_what_can_be_read_only_once_is_sent_only_once() -> None:
     assert "Content-Length" not in play.requests[0].headers
 
 
+def test_a_pipe_with_a_name_is_read_only_when_it_is_sent(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    play = Play([REFUSED])
+
+    with pytest.raises(ConnectionFailed):  # and does not wait here for somebody who writes
+        play.run(uploads.attach(play.policy, tmp_path / "pipe"))
+
+    assert len(play.requests) == 1
+
+
 def test_an_open_file_is_sent_again_from_where_it_stood() -> None:
     file = io.BytesIO(b"head, body")
     file.seek(6)
@@ -272,7 +283,7 @@ def test_an_open_file_is_sent_again_from_where_it_stood() -> None:
     assert [b"".join(body.pieces()) for body in bodies if isinstance(body, Source)] == [b"body", b"body"]
 
 
-@pytest.mark.parametrize("file", ["no/such/file", io.StringIO("text")])
+@pytest.mark.parametrize("file", ["no/such/file", "/", io.StringIO("text")])
 def test_a_file_that_cannot_be_sent_is_refused(file: Any) -> None:
     play = Play([])
 
@@ -307,10 +318,21 @@ def test_events_go_on_where_a_connection_broke() -> None:
     assert [request.query["after"] for request in play.requests] == ["0", "1", "2"]
 
 
+ENDED = b'id: 9\nevent: state\ndata: {"state": "cancelled"}\n\n'
+
+
 def test_events_end_with_the_jobs_end() -> None:
-    play = Play([ok(**STREAM), b'id: 9\nevent: state\ndata: {"state": "cancelled"}\n\n'])
+    play = Play([ok(**STREAM), ENDED, b"", ok("", 204)])
 
     assert [one.seq for one in play.items(events.events(play.policy, ID, after=8))] == [9]
+    assert play.pauses == []
+
+
+def test_an_end_in_the_past_of_a_job_that_was_queued_again_is_none() -> None:
+    more = b'id: 10\nevent: state\ndata: {"state": "queued"}\n\n'
+    play = Play([ok(**STREAM), ENDED, more, LOST, ok(**STREAM), ENDED.replace(b"9", b"11"), b"", ok("", 204)])
+
+    assert [one.seq for one in play.items(events.events(play.policy, ID, after=8))] == [9, 10, 11]
 
 
 def test_a_stream_that_always_ends_empty_is_given_up() -> None:
