@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from deploy.client import Event, Job, State
-from deploy.command.output import ago, clean, lasting, say, show_fields, show_json, show_table, write, write_json
+from deploy.client import Job, State
+from deploy.command.output import ago, lasting, say, show_fields, show_json, show_table, write, write_json
 from deploy.command.progress import describe
 from deploy.command.session import JobId, Json, be_patient, client_of
+from deploy.command.telling import line_of
 
 
 def get(
@@ -62,7 +63,7 @@ def watch(
             if as_json:
                 write_json(event)
             else:
-                write(_line(event))
+                write(line_of(event))
 
 
 def list_jobs(
@@ -141,10 +142,3 @@ def _took(job: Job) -> str:
 
 def _why(job: Job) -> str:
     return job.error.code if job.error else ""
-
-
-def _line(event: Event) -> str:
-    at = event.at.astimezone().strftime("%H:%M:%S ") if event.at else ""
-    values = event.data.items() if isinstance(event.data, dict) else [("", event.data)]
-    told = " ".join(f"{name}={value}" if name else str(value) for name, value in values if value is not None)
-    return clean(f"{at}{event.type:<9} {told}").replace("\n", "\n    ")
