@@ -156,6 +156,29 @@ class Worker(Struct, frozen=True, kw_only=True):
     models: list[ServedModel] = []
 
 
+class Percentiles(Struct, frozen=True, kw_only=True):
+    """In seconds; None: of nothing."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """counts: of jobs, by state. oldest_waiting: seconds. waiting, running: how long jobs did lately."""
+
+    queue: str
+    counts: dict[str, int] = {}
+    oldest_waiting: float | None = None
+    done_per_minute: float | None = None
+    waiting: Percentiles | None = None
+    running: Percentiles | None = None
+
+
+class Stats(Struct, frozen=True, kw_only=True):
+    queues: list[Queue]
+
+
 class Models(Struct, frozen=True, kw_only=True):
     models: list[Model]
 

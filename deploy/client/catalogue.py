@@ -1,8 +1,6 @@
 """Models, workers, statistics, and webhooks."""
 
-from typing import Any
-
-from deploy.client.answers import Deliveries, Delivery, Model, Models, Secret, Worker, Workers
+from deploy.client.answers import Deliveries, Delivery, Model, Models, Secret, Stats, Worker, Workers
 from deploy.client.effects import Request, Steps
 from deploy.client.interpretation import read_as
 from deploy.client.references import JobRef, path_of, segment
@@ -31,9 +29,9 @@ def workers(policy: Policy) -> Steps[list[Worker]]:
     return read_as(Workers, (yield from call(policy, _get(policy, "/v1/workers"), Repeat.ALWAYS))).workers
 
 
-def stats(policy: Policy) -> Steps[dict[str, Any]]:
+def stats(policy: Policy) -> Steps[Stats]:
     """For each queue: jobs by state, the age of the oldest waiting one, how many are done a minute, and how long it takes."""
-    return read_as(dict[str, Any], (yield from call(policy, _get(policy, "/v1/stats"), Repeat.ALWAYS)))
+    return read_as(Stats, (yield from call(policy, _get(policy, "/v1/stats"), Repeat.ALWAYS)))
 
 
 def webhook_secret(policy: Policy, *, rotate: bool = False) -> Steps[str]:

@@ -2,15 +2,17 @@
 
 import json
 import shlex
-from collections.abc import Mapping
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated
 
 import typer
 
-from deploy.client import Model, Worker
+from deploy.client import Model, Percentiles, State, Worker
 from deploy.command.inputs import fields_of
-from deploy.command.output import ago, say, show_fields, show_table, write, write_json
+from deploy.command.output import ago, lasting, say, show_fields, show_table, write, write_json
 from deploy.command.session import Json, client_of
+
+COUNTED = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.FAILED)
 
 
 def models(
@@ -54,12 +56,20 @@ def stats(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         write_json(found)
         return
-    queues = found.get("queues")
-    rows = [_flat(queue) for queue in queues] if isinstance(queues, list) else [_flat(found)]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    show_table(
-        [name.upper() for name in columns], [[row.get(name) for name in columns] for row in rows], "No queue yet."
-    )
+    rows = [
+        (
+            one.queue,
+            *(one.counts.get(state, 0) for state in COUNTED),
+            _seconds(one.oldest_waiting),
+            one.done_per_minute,
+            _both(one.waiting),
+            _both(one.running),
+        )
+        for one in found.queues
+    ]
+    counted = [state.upper() for state in COUNTED]
+    columns = ["QUEUE", *counted, "OLDEST", "DONE/MIN", "WAITED p50/p99", "RAN p50/p99"]
+    show_table(columns, rows, "There is no queue yet.")
 
 
 def _describe(model: Model) -> None:
@@ -94,9 +104,9 @@ def _served(worker: Worker) -> str:
     return ", ".join(f"{model.name} {model.version} ({model.state})" for model in worker.models)
 
 
-def _flat(queue: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """One level, its names joined, for a table."""
-    flat: dict[str, Any] = {}
-    for name, value in queue.items():
-        flat |= _flat(value, f"{before}{name} ") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return flat
+def _both(of: Percentiles | None) -> str:
+    return "" if of is None or of.p50 is None else f"{_seconds(of.p50)} / {_seconds(of.p99)}"
+
+
+def _seconds(number: float | None) -> str:
+    return "" if number is None else lasting(timedelta(seconds=number))

@@ -137,6 +137,36 @@ async def test_models_and_workers_are_described(caller: Caller, worker: HandWork
     assert (alive.name, alive.alive, alive.models[0].name) == ("by hand", True, "reverse")
 
 
+async def test_events_come_as_they_happen_until_the_job_has_ended(caller: Caller, worker: HandWorker) -> None:
+    job = await caller("submit", "reverse", ABC)
+    watching = asyncio.create_task(caller.items("events", job))
+    attempt = await worker.begin(job.id)
+    await worker.report(job.id, attempt, 0.5)
+    await worker.succeed(job.id, attempt, "1")
+
+    async with asyncio.timeout(20):
+        seen = await watching
+
+    assert [one.seq for one in seen] == list(range(1, len(seen) + 1))
+    assert [one.data["state"] for one in seen if one.type == "state"] == ["queued", "running", "succeeded"]
+    assert [one.data["fraction"] for one in seen if one.type == "progress"] == [0.5]
+    assert await caller.items("events", job, after=seen[-2].seq) == seen[-1:]
+    assert await caller.items("events", job, after=seen[-1].seq) == []
+
+
+async def test_events_of_a_job_that_was_queued_again_go_on(caller: Caller, worker: HandWorker) -> None:
+    job = await caller("submit", "reverse", ABC)
+    await caller("cancel", job)
+    await caller("retry", job)
+    watching = asyncio.create_task(caller.items("events", job))
+    await worker.succeed(job.id, await worker.begin(job.id), "1")
+
+    async with asyncio.timeout(20):
+        states = [one.data["state"] for one in await watching]
+
+    assert states == ["queued", "cancelled", "queued", "running", "succeeded"]
+
+
 async def test_webhooks_have_a_secret_that_can_be_changed_and_a_log(caller: Caller) -> None:
     first, same = await caller("webhook_secret"), await caller("webhook_secret")
     other = await caller("webhook_secret", rotate=True)
@@ -147,6 +177,15 @@ async def test_webhooks_have_a_secret_that_can_be_changed_and_a_log(caller: Call
     assert first == same != other
     assert other.startswith("whsec_")
     assert (delivery.event, delivery.url, delivery.tries) == ("job.cancelled", "https://example.com/hook", [])
+
+
+async def test_queues_tell_how_they_are_doing(caller: Caller) -> None:
+    await caller("submit", "reverse", ABC)
+
+    found = {queue.queue: queue for queue in (await caller("stats")).queues}
+
+    assert found["reverse"].counts["queued"] == 1
+    assert found["reverse"].running.p50 is None
 
 
 @pytest.mark.parametrize(

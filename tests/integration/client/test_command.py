@@ -204,6 +204,35 @@ async def test_models_and_workers_are_shown(run: Run, worker: HandWorker) -> Non
     assert "by hand alive cpu reverse 1 (ready)" in alive.words
 
 
+async def test_queues_are_shown(run: Run, client: AsyncClient) -> None:
+    await client.submit("reverse", {"text": "abc"})
+
+    shown, as_json = await run("stats"), await run("stats", "--json")
+
+    assert "reverse 1 0 0 0" in shown.words
+    assert {queue["queue"] for queue in as_json.json["queues"]} == {"anything", "reverse"}
+
+
+async def test_events_are_shown_as_they_happen(start: Start, client: AsyncClient, worker: HandWorker) -> None:
+    job = await client.submit("reverse", {"text": "abc"})
+    process, as_json = await start("watch", job.id), await start("watch", job.id, "--json")
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).endswith(b" state     queued\n")
+    attempt = await worker.begin(job.id)
+    await worker.say(job.id, attempt, "hello")
+    await worker.succeed(job.id, attempt, "1")
+
+    done, documents = await ended(process), await ended(as_json)
+
+    assert done.status == 0
+    assert [line.split(maxsplit=1)[1] for line in done.out.splitlines()] == [
+        "state     running",
+        "log       hello",
+        "state     succeeded",
+    ]
+    assert [json.loads(line)["type"] for line in documents.out.splitlines()] == ["state", "state", "log", "state"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [

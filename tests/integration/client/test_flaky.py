@@ -55,6 +55,26 @@ async def test_a_wait_goes_on_over_lost_answers(flaky: Caller, proxy: Proxy, wor
     await again.close()
 
 
+async def test_each_event_comes_once_over_a_line_that_breaks(flaky: Caller, proxy: Proxy, worker: HandWorker) -> None:
+    job = await flaky("submit", "reverse", ABC)
+    attempt = await worker.begin(job.id)
+    await flaky.close()
+    again = caller_of("async", proxy.url, patience=20, timeout=0.5)
+    proxy.faults = [Fault.LOSE_ANSWER, Fault.CUT_ANSWER, Fault.BUSY, Fault.HANG, Fault.LOSE_REQUEST]
+    watching = asyncio.create_task(again.items("events", job.id))
+    async with asyncio.timeout(20):
+        while proxy.faults:
+            await asyncio.sleep(0.01)
+    await worker.report(job.id, attempt, 0.5)
+    await worker.succeed(job.id, attempt, "1")
+
+    seen = await watching
+
+    assert [one.seq for one in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1].data["state"] == "succeeded"
+    await again.close()
+
+
 async def test_what_is_not_safe_twice_is_done_once_and_the_doubt_is_told(
     flaky: Caller, proxy: Proxy, caller: Caller
 ) -> None:
