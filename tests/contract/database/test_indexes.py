@@ -7,7 +7,17 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import Postgres
-from shared.database import claims, leases, outbox, reading, reconciliation, repetition, settlement
+from shared.database import (
+    attempt_events,
+    claims,
+    events,
+    leases,
+    outbox,
+    reading,
+    reconciliation,
+    repetition,
+    settlement,
+)
 from shared.database.statement import Statement
 
 STATEMENTS: dict[str, tuple[Statement, str]] = {
@@ -23,9 +33,12 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "a batch": (repetition._READ_BATCH, "ix_jobs_batch"),
     "a claim": (claims._CLAIM, "pk_jobs"),
     "a settlement": (settlement._SETTLE, "pk_jobs"),
+    "events": (events._READ, "pk_events"),
+    "news of events": (events._NEWS, "pk_jobs"),
+    "what an attempt says": (attempt_events._WRITE, "pk_jobs"),
 }
 
-# A month's finished jobs, a backlog, a few that run, a few to be published.
+# A month's finished jobs, a backlog, a few that run and say much, a few to be published.
 FILL = """
     INSERT INTO jobs (id, owner, task, model, version, queue, state, input, max_attempts, available_at, queue_ttl,
                       queue_deadline, execution_timeout, created_at, published_at, worker, finished_at)
@@ -35,7 +48,9 @@ FILL = """
            CASE WHEN state = 'running' THEN gen_random_uuid() END,
            CASE WHEN state = 'succeeded' THEN now() END
     FROM generate_series(1, 20000) AS n,
-         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 12000 THEN 'queued' ELSE 'succeeded' END AS state)
+         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 12000 THEN 'queued' ELSE 'succeeded' END AS state);
+    INSERT INTO events (job_id, seq, type, at, attempt, data)
+    SELECT id, n, 'log', now(), 1, '{}' FROM jobs, generate_series(2, 100) AS n WHERE state = 'running'
 """
 
 
