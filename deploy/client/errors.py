@@ -47,7 +47,7 @@ class ProblemError(TorchrelayClientError):
     ) -> None:
         faults = "; ".join(f"{fault.path or 'the body'}: {fault.message}" for fault in errors)
         text = ": ".join(part for part in (detail or title, faults) if part)
-        super().__init__(f"{text} ({status} {code})")
+        super().__init__(f"{text} ({status} {code}){_advice(status, retry_after)}")
         self.status = status
         self.code = code
         self.title = title
@@ -74,3 +74,9 @@ class WaitTimedOut(TorchrelayClientError, TimeoutError):
         super().__init__(f"Job {job_id} has not finished in the time given. {state}{trouble}")
         self.job_id = job_id
         self.job = job
+
+
+def _advice(status: int, retry_after: float | None) -> str:
+    if status == 401:
+        return " Give an API key that is good: TORCHRELAY_API_KEY."
+    return f" Try again in {retry_after:.0f} s." if retry_after else ""

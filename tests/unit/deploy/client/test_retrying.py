@@ -84,11 +84,18 @@ def test_patience_ends_and_the_last_reason_is_told() -> None:
 def test_a_server_that_wants_more_time_than_there_is_patience_is_not_waited_for() -> None:
     play = Play([problem(429, "quota", **{"retry-after": "3600"})])
 
-    with pytest.raises(ProblemError) as raised:
+    with pytest.raises(ProblemError, match="Try again in 3600 s") as raised:
         play.run(call(play.policy, GET, Repeat.ALWAYS))
 
     assert (raised.value.code, raised.value.retry_after, play.pauses) == ("quota", 3600, [])
     assert is_passing(raised.value)
+
+
+def test_who_gave_no_key_is_told_where_one_goes() -> None:
+    play = Play([problem(401, "unauthenticated")])
+
+    with pytest.raises(ProblemError, match="TORCHRELAY_API_KEY"):
+        play.run(call(play.policy, GET, Repeat.ALWAYS))
 
 
 def test_what_may_have_been_done_is_not_repeated_and_this_is_said() -> None:
