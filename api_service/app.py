@@ -13,19 +13,24 @@ from api_service.background import Service, running
 from api_service.backstage import Backstage, BackstageSettings, backstage
 from api_service.batch import BatchIntake
 from api_service.catalogue_cache import CatalogueCache
+from api_service.counts import Counts
 from api_service.event_streams import EventStreams
 from api_service.gathering import Gathered
 from api_service.health import Health
 from api_service.host_check import HostCheck
 from api_service.listening import Listener
+from api_service.metrics import Metrics
 from api_service.once import Once
 from api_service.openapi_document import openapi_document
+from api_service.pace import Paces
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
-from api_service.routes import batch, catalogue, events, health, jobs, poll, submit, webhooks
+from api_service.request_times import RequestTimes, Timed
+from api_service.routes import batch, catalogue, events, health, jobs, poll, statistics, submit, webhooks
 from api_service.runtime import Runtime
 from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
+from api_service.statistics import Statistics, queues_of
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake, Limits
 from api_service.waiting import Watcher
@@ -34,6 +39,7 @@ from shared.database.events import find_event_news, read_events
 from shared.database.pool import Database
 from shared.database.reading import get_jobs, get_jobs_of, queue_head
 from shared.database.repetition import find_submissions
+from shared.database.statistics import read_pace
 from shared.database.submission import insert_each, insert_jobs
 from shared.job import Job, NewJob
 from shared.settings import DatabaseSettings
@@ -47,6 +53,7 @@ class State(TypedDict):
 
 def create_app(settings: ApiSettings, database: DatabaseSettings, behind: BackstageSettings | None = None) -> FastAPI:
     """`app.state.answer_waiting()` answers all requests that wait; call it when the server is asked to stop."""
+    counts, times = Counts(), RequestTimes()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
@@ -58,12 +65,13 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
         )
         try:
             known_models = CatalogueCache(partial(read_catalogue, db), settings.catalogue_refresh)
-            async with backstage(behind, db, known_models) as stage:
-                runtime, services = _compose(settings, db, known_models, stage)
+            async with backstage(behind, db, known_models, counts) as stage:
+                runtime, services = _compose(settings, db, known_models, stage, counts, times)
                 app.state.answer_waiting = runtime.answer_waiting
                 async with running(services):
                     yield {"runtime": runtime}
                     await runtime.submissions.drain()
+                    await runtime.paces.drain()
         finally:
             await db.close()
 
@@ -75,9 +83,10 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     )
     app.state.answer_waiting = lambda: None
     app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
+    app.add_middleware(Timed, times=times)  # outermost: what is refused is counted as well
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, batch, jobs, events, catalogue, webhooks, health):
+    for calls in (submit, poll, batch, jobs, events, catalogue, statistics, webhooks, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)
@@ -85,26 +94,35 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
 
 
 def _compose(
-    settings: ApiSettings, db: Database, known_models: CatalogueCache, stage: Backstage
+    settings: ApiSettings,
+    db: Database,
+    known_models: CatalogueCache,
+    stage: Backstage,
+    counts: Counts,
+    times: RequestTimes,
 ) -> tuple[Runtime, Sequence[Service]]:
     """-> (what requests are answered with, what runs beside them)."""
 
     async def store(new: Sequence[NewJob]) -> Sequence[Job | None]:
         stored = await insert_each(db, new)
-        stage.on_committed([job for job, row in zip(new, stored, strict=True) if row is not None])
+        fresh = [job for job, row in zip(new, stored, strict=True) if row is not None]
+        counts.submitted += len(fresh)
+        stage.on_committed(fresh)
         return stored
 
     async def store_together(new: Sequence[NewJob]) -> list[Job]:
         stored = await insert_jobs(db, new)
+        counts.submitted += len(stored)
         stage.on_committed(new)
         return stored
 
     intake = Intake(known_models, SchemaCheck(), _limits(settings))
-    statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask)
+    statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask, counts=counts)
     watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
     event_streams = EventStreams(
         Gathered(partial(read_events, db, limit=settings.events_per_read)).ask, partial(find_event_news, db)
     )
+    queue_statistics = Statistics(db, partial(queues_of, known_models))
     runtime = Runtime(
         database=db,
         catalogue=known_models,
@@ -118,6 +136,10 @@ def _compose(
         event_streams=event_streams,
         events_per_answer=settings.events_per_answer,
         positions=QueuePositions(partial(queue_head, db)),
+        paces=Paces(partial(read_pace, db)),
+        statistics=queue_statistics,
+        metrics=Metrics(counts, times, queue_statistics, lambda: watcher.waiting),
+        metrics_open=settings.metrics_open,
         health=Health(db.ping, stage.check_broker, known_models),
         on_requeued=stage.on_requeued,
         body_limit=settings.body_limit,

@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from api_service.background import Service
 from api_service.broker_health import BrokerHealth
 from api_service.catalogue_cache import CatalogueCache
+from api_service.counts import Counts
 from api_service.dead_letters import DeadLetters
 from api_service.health import Check
 from api_service.reconciler import Reconciler
 from api_service.relay import Relay
+from api_service.statistics import queues_of
 from api_service.webhooks.service import dispatching
 from api_service.webhooks.settings import WebhookSettings
 from shared.broker.pubsub import Pubsub
@@ -40,7 +43,7 @@ class Backstage:
 
 @asynccontextmanager
 async def backstage(
-    settings: BackstageSettings | None, db: Database, catalogue: CatalogueCache
+    settings: BackstageSettings | None, db: Database, catalogue: CatalogueCache, counts: Counts
 ) -> AsyncIterator[Backstage]:
     """None: this process only answers; another one publishes and reconciles."""
     if settings is None:
@@ -54,18 +57,14 @@ async def backstage(
     )
     health = BrokerHealth()
     provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
-    relay = Relay(db, broker, health, provision)
-
-    async def queues() -> set[str]:
-        models = await catalogue.models()
-        return {version.description.queue for model in models.values() for version in model.versions}
+    relay = Relay(db, broker, health, provision, counts)
 
     try:
         with dispatching(settings, db) as dispatcher:
             services: list[Service] = [
                 relay,
-                Reconciler(db, settings.lease_seconds, relay.sweep_soon),
-                DeadLetters(db, broker, health, queues, provision),
+                Reconciler(db, settings.lease_seconds, relay.sweep_soon, counts),
+                DeadLetters(db, broker, health, partial(queues_of, catalogue), provision),
                 dispatcher,
             ]
             yield Backstage(services, relay.offer, relay.sweep_soon, health.check, dispatcher.look_soon)

@@ -46,6 +46,10 @@ class CatalogueCache:
             raise UnknownModel(f"There is no version {version} of model {name!r}. There are: {known}.")
         return found
 
+    async def refresh(self) -> None:
+        """The catalogue has just been changed here: whoever asks from now on sees that."""
+        await self._models_younger_than(0.0)
+
     async def _models_younger_than(self, age: float) -> Mapping[str, CatalogueModel]:
         if self._clock() - self._read_at >= age:
             async with self._reading:

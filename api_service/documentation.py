@@ -58,7 +58,10 @@ IDEMPOTENCY_KEY: Piece = {
     "example": "5f9f0b3e-order-4711",
 }
 REPLAYED = header("`true` where it had been submitted before. Absent otherwise.")
-RETRY_AFTER = header("Seconds to wait before asking again; only while the job is unfinished.", "integer")
+RETRY_AFTER = header(
+    "Seconds to wait before asking again, from 1 to 60: an estimate of when the job has finished. Only until then.",
+    "integer",
+)
 PREFERENCE_APPLIED = header("What was heeded of `Prefer`.")
 NO_JOB = {HTTPStatus.NOT_FOUND: "No such job, or not yours."}
 

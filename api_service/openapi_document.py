@@ -11,6 +11,7 @@ from api_service.catalogue_views import ModelList, ModelView, WorkerList
 from api_service.event_views import EventList, LogData, MetricsData, ProgressData, StateData
 from api_service.health import Readiness
 from api_service.problems import Problem
+from api_service.statistics_views import StatsView
 from api_service.submission import Submission
 from api_service.views import BatchView, JobPage, JobView
 from api_service.webhooks.views import DeliveryList, SecretView
@@ -25,6 +26,7 @@ TAGS = [
     {"name": "Jobs", "description": "Submit, ask, list, cancel, retry."},
     {"name": "Webhooks", "description": "Who is told when a job has ended, and what came of it."},
     {"name": "Models and workers", "description": "What can be run, and who runs it."},
+    {"name": "Statistics", "description": "How the queues are doing."},
     {"name": "Health", "description": "For whoever watches over this process."},
 ]
 _TYPES = (
@@ -36,6 +38,7 @@ _TYPES = (
     ModelView,
     ModelList,
     WorkerList,
+    StatsView,
     DeliveryList,
     SecretView,
     EventList,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from api_service.counts import Counts
 from shared.database.pool import Database, Transaction
 from shared.database.reconciliation import (
     ROWS_PER_TICK,
@@ -53,13 +54,14 @@ class Contact:
 class Reconciler:
     name = "reconciler"
 
-    def __init__(self, db: Database, lease: float, on_queued: Callable[[], None]) -> None:
+    def __init__(self, db: Database, lease: float, on_queued: Callable[[], None], counts: Counts | None = None) -> None:
         """lease: seconds, as the workers have it. on_queued: called when jobs were queued again."""
         self._db = db
         self._lease = lease
         self._contact = Contact(lease)
         self._pause = min(TICK_EVERY, lease / TICKS_PER_LEASE)
         self._on_queued = on_queued
+        self._counts = counts or Counts()
 
     async def run(self) -> None:
         while True:
@@ -96,6 +98,9 @@ class Reconciler:
         ):
             if jobs:
                 log.warning(text, count=len(jobs), jobs=[str(job_id) for job_id in list(jobs)[:20]])
+        self._counts.requeued += len(orphans)
+        self._counts.expired += len(expired)
+        self._counts.republished += len(forgotten)
         if orphans or forgotten:
             self._on_queued()
         return ROWS_PER_TICK in {len(orphans), len(expired), len(forgotten)}

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from api_service.broker_health import BrokerHealth
+from api_service.counts import Counts
 from api_service.resting import RestingQueues
 from shared.broker.protocol import Broker
 from shared.database.outbox import Entry, Unpublished, lease_unpublished, release_unpublished, stamp_published
@@ -36,12 +37,18 @@ class Relay:
     name = "relay"
 
     def __init__(
-        self, db: Database, broker: Broker, health: BrokerHealth, provision: Callable[[str], Awaitable[None]]
+        self,
+        db: Database,
+        broker: Broker,
+        health: BrokerHealth,
+        provision: Callable[[str], Awaitable[None]],
+        counts: Counts | None = None,
     ) -> None:
         self._db = db
         self._broker = broker
         self._health = health
         self._provision = provision
+        self._counts = counts or Counts()
         self._resting = RestingQueues()
         self._fresh: deque[Unpublished] = deque()
         self._fresh_waiting = asyncio.Event()
@@ -112,10 +119,12 @@ class Relay:
     async def _publish_to(self, queue: str, entries: Sequence[Unpublished]) -> None:
         keys = [(entry.id, entry.publish_no) for entry in entries]
         if await self._call_broker(queue, entries):
+            self._counts.published += len(keys)
             self._resting.answered(queue)
             self._published += keys
             self._stamps_waiting.set()
             return
+        self._counts.publish_failures += len(keys)
         self._resting.failed(queue)
         try:
             await release_unpublished(self._db, keys)

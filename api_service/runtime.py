@@ -11,8 +11,11 @@ from api_service.catalogue_cache import CatalogueCache
 from api_service.event_streams import EventStreams
 from api_service.gathering import Gathered
 from api_service.health import Health
+from api_service.metrics import Metrics
 from api_service.once import Once
+from api_service.pace import Paces
 from api_service.queue_position import QueuePositions
+from api_service.statistics import Statistics
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake
 from api_service.waiting import Watcher
@@ -39,6 +42,10 @@ class Runtime:
     event_streams: EventStreams
     events_per_answer: int
     positions: QueuePositions
+    paces: Paces
+    statistics: Statistics
+    metrics: Metrics
+    metrics_open: bool
     health: Health
     on_requeued: Callable[[], None]
     body_limit: int

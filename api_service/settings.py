@@ -59,6 +59,9 @@ class ApiSettings(WebhookSettings):
         description="events that are read at once for a stream: what one that is slow keeps in memory",
     )
     max_wait: int = Field(default=60, ge=1, le=60, description="seconds that a request may wait for a job")
+    metrics_open: bool = Field(
+        default=False, description="answer `/metrics` to everybody: what scrapes it may have no credentials"
+    )
     catalogue_refresh: float = Field(default=1.0, gt=0, description="seconds that the list of models may be old")
     shutdown_grace: int = Field(default=10, ge=1, description="seconds that requests get to finish at shutdown")
 

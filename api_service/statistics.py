@@ -43,7 +43,7 @@ class Statistics:
 
     async def load(self) -> Mapping[str, QueueLoad]:
         """What the queues have to do, also those that have nothing to do. Raises DatabaseUnavailable."""
-        return {queue: NO_LOAD for queue in sorted(await self._queues())} | await self._load.get()
+        return dict.fromkeys(sorted(await self._queues()), NO_LOAD) | await self._load.get()
 
     async def of_queues(self) -> list[QueueStatistics]:
         """By name. Raises DatabaseUnavailable."""
@@ -51,7 +51,7 @@ class Statistics:
         return [
             QueueStatistics(
                 queue,
-                {state: 0 for state in JobState} | ended.get(queue, {}) | load.get(queue, NO_LOAD).counts,
+                dict.fromkeys(JobState, 0) | ended.get(queue, {}) | load.get(queue, NO_LOAD).counts,
                 load.get(queue, NO_LOAD).oldest,
                 flow.get(queue, NO_FLOW),
             )

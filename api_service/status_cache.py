@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from api_service.counts import Counts
 from shared.job import Job
 
 ReadJob = Callable[[tuple[str | None, UUID]], Awaitable[Job | None]]
@@ -36,9 +37,12 @@ class _Read:
 class StatusCache:
     """read: the row of (owner, id), or None; owner None: whoever's it is. clock: monotonic seconds."""
 
-    def __init__(self, read: ReadJob, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, read: ReadJob, clock: Callable[[], float] = time.monotonic, counts: Counts | None = None
+    ) -> None:
         self._read = read
         self._clock = clock
+        self._counts = counts or Counts()
         self._entries: dict[UUID, _Entry] = {}  # oldest first
         self._reads: dict[UUID, set[_Read]] = {}
 
@@ -52,7 +56,9 @@ class StatusCache:
             and entry.job.revision >= at_least
             and began - entry.read_at < LIFETIME
         ):
+            self._counts.status_hits += 1
             return entry.job
+        self._counts.status_misses += 1
         read = _Read()
         self._reads.setdefault(job_id, set()).add(read)
         try:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from fastapi import Path, Request, Response
 
+from api_service.caller import Scope, caller_of
 from api_service.catalogue_views import ModelList, ModelView, WorkerList, render_model, render_models, render_workers
 from api_service.documentation import answer, problems
 from api_service.plain_route import group
 from api_service.routes.job_response import JSON
 from api_service.runtime import runtime_of
-from shared.database.catalogue import read_workers
+from shared.database.catalogue import promote, read_workers
+from shared.errors import UnknownModel
 
 router = group("Models and workers")
 
@@ -45,6 +47,12 @@ _WORKER_EXAMPLE = {
     "models": [{"name": "text-embedding", "version": 1, "state": "ready", "error": None}],
 }
 
+Name = Annotated[str, Path(description="The model's name.", examples=["text-embedding"])]
+# Kept a string here: what is no number is no version (404), not a request that does not fit (422).
+VersionNumber = Annotated[
+    str, Path(description="Which of its versions.", json_schema_extra={"type": "integer", "minimum": 1}, examples=["1"])
+]
+
 
 @router.get(
     "/v1/models",
@@ -56,6 +64,7 @@ _WORKER_EXAMPLE = {
 )
 async def list_models(request: Request) -> Response:
     """Every model that was ever registered, also without a live worker; jobs for such a one wait."""
+    caller_of(request, Scope.READ)
     models = await runtime_of(request).catalogue.models()
     return Response(render_models(models.values()), media_type=JSON)
 
@@ -68,12 +77,32 @@ async def list_models(request: Request) -> Response:
         **problems(details={HTTPStatus.NOT_FOUND: "No such model; the detail names those there are."}),
     },
 )
-async def describe_model(
-    request: Request, name: Annotated[str, Path(description="The model's name.", examples=["digits"])]
-) -> Response:
+async def describe_model(request: Request, name: Name) -> Response:
     """What it does, its versions, what its input must look like, and an example of it."""
+    caller_of(request, Scope.READ)
     model = await runtime_of(request).catalogue.model(name)
     return Response(render_model(model), media_type=JSON)
+
+
+@router.post(
+    "/v1/models/{name}/versions/{version}/promote",
+    summary="Promote a version",
+    responses={
+        200: answer("The model, with its new default.", ModelView, example=_MODEL_EXAMPLE),
+        **problems(details={HTTPStatus.NOT_FOUND: "No such model, or no such version of it."}),
+    },
+)
+async def promote_version(request: Request, name: Name, version: VersionNumber) -> Response:
+    """Jobs submitted from now on without a version get this one. Needs the scope `admin`. May be repeated.
+
+    Other processes of the API heed it within a second (`CATALOGUE_REFRESH`). Jobs that wait keep the version they have.
+    """
+    caller_of(request, Scope.ADMIN)
+    runtime = runtime_of(request)
+    number = (await runtime.catalogue.version(name, _parse(version))).description.version
+    await promote(runtime.database, name, number)
+    await runtime.catalogue.refresh()
+    return Response(render_model(await runtime.catalogue.model(name)), media_type=JSON)
 
 
 @router.get(
@@ -86,4 +115,12 @@ async def describe_model(
 )
 async def list_workers(request: Request) -> Response:
     """Who is alive, with which models and device; and who died within the last hour."""
+    caller_of(request, Scope.READ)
     return Response(render_workers(await read_workers(runtime_of(request).database)), media_type=JSON)
+
+
+def _parse(version: str) -> int:
+    """Raises UnknownModel for what cannot be one. By the length first: int() of very many digits is slow."""
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise UnknownModel(f"{version[:20]!r} is not a version's number.")
+    return int(version)

@@ -11,8 +11,6 @@ from api_service.views import render_job
 from shared.errors import UnknownJob
 from shared.job import Job, JsonText
 
-# Jobs take seconds to minutes and an unchanged one costs next to nothing to ask for; `wait` is there for the impatient.
-RETRY_AFTER_SECONDS = "1"
 JSON = "application/json"
 
 

@@ -19,7 +19,7 @@ from api_service.documentation import (
 )
 from api_service.errors import ResultGone
 from api_service.plain_route import group
-from api_service.routes.job_response import JSON, RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
+from api_service.routes.job_response import JSON, JobId, job_response, parse_job_id, unknown
 from api_service.runtime import runtime_of
 from api_service.views import JobPage, JobView, render_page
 from shared.database import moves, reading
@@ -111,7 +111,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     if job.state is JobState.CANCELLED:
         return job_response(job, HTTPStatus.OK, {})
     if job.state is JobState.CANCELLING:
-        return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": RETRY_AFTER_SECONDS})
+        return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": runtime.paces.retry_after(job)})
     raise WrongState(f"The job has finished: it is {job.state}.")
 
 
@@ -137,4 +137,4 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     if not queued_again:
         raise WrongState(f"The job is {job.state}: only failed, cancelled and expired ones can be queued again.")
     runtime.on_requeued()
-    return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": RETRY_AFTER_SECONDS})
+    return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": runtime.paces.retry_after(job)})

@@ -24,7 +24,7 @@ from api_service.documentation import (
 from api_service.errors import DoesNotFit
 from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
-from api_service.routes.job_response import RETRY_AFTER_SECONDS, JobId, job_response, parse_job_id, unknown
+from api_service.routes.job_response import JobId, job_response, parse_job_id, unknown
 from api_service.runtime import Runtime, runtime_of
 from api_service.views import JobView
 from shared.database.reading import get_input
@@ -106,17 +106,19 @@ async def get_job(request: Request, job_id: JobId) -> Response:
         raise unknown(wanted)
     tag = etag(job, with_input=poll.with_input)
     headers = {"ETag": tag, **_ALWAYS}
-    if not job.state.finished:
-        headers["Retry-After"] = RETRY_AFTER_SECONDS
     if poll.preference_applied:
         headers["Preference-Applied"] = f"wait={poll.wait}"
-    if matches(poll.known, tag):
+    unchanged = matches(poll.known, tag)
+    position = None if unchanged else await runtime.positions.of(job)
+    if not job.state.finished:
+        headers["Retry-After"] = runtime.paces.retry_after(job, position)
+    if unchanged:
         return Response(None, HTTPStatus.NOT_MODIFIED, headers)
     return job_response(
         job,
         HTTPStatus.OK,
         headers,
-        queue_position=await runtime.positions.of(job),
+        queue_position=position,
         input_text=await get_input(runtime.database, owner, wanted) if poll.with_input else None,
     )
 

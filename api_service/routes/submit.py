@@ -24,7 +24,7 @@ from api_service.idempotency import Key, digest_of, parse_key
 from api_service.once import Replay
 from api_service.plain_route import PlainRoute, group
 from api_service.prefer import preferred_wait
-from api_service.routes.job_response import RETRY_AFTER_SECONDS, job_response
+from api_service.routes.job_response import job_response
 from api_service.runtime import Runtime, runtime_of
 from api_service.submission import Submission
 from api_service.views import JobView, job_url
@@ -112,7 +112,7 @@ async def submit_job(request: Request) -> Response:
         job = await unless_gone(request, _finished(runtime, owner, job, seconds))
         headers["Preference-Applied"] = f"wait={seconds}"
     if not job.state.finished:
-        headers["Retry-After"] = RETRY_AFTER_SECONDS
+        headers["Retry-After"] = runtime.paces.retry_after(job)
     waited = seconds is not None and job.state.finished
     return job_response(job, HTTPStatus.OK if waited else HTTPStatus.ACCEPTED, headers)
 

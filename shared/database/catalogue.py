@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Float, bindparam, func, literal_column, or_, select
+from sqlalchemy import Float, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.catalogue import CatalogueModel, CatalogueVersion, ModelDescription, ModelState, ServedModel, Worker
 from shared.database.pool import Database
-from shared.database.statement import Statement, constant, seconds
+from shared.database.statement import Statement, clock, constant, seconds
 from shared.database.tables import models, workers
 from shared.errors import SchemaConflict
 
@@ -36,7 +36,17 @@ def _register() -> Statement:
     return Statement("register_model", source.returning(models.c.name))
 
 
+def _promote() -> Statement:
+    """Later than any other of the model, also where the clock was set back."""
+    name = bindparam("name", type_=models.c.name.type)
+    others = select(func.max(models.c.promoted_at)).where(models.c.name == name).scalar_subquery()
+    later = func.greatest(clock(), others + literal_column("interval '1 microsecond'"))
+    chosen = (models.c.name == name) & (models.c.version == bindparam("version", type_=models.c.version.type))
+    return Statement("promote", update(models).where(chosen).values(promoted_at=later).returning(models.c.name))
+
+
 _REGISTER = _register()
+_PROMOTE = _promote()
 _MODELS = Statement("read_models", select(*models.c).order_by(models.c.name, models.c.version.desc()))
 _ALIVE = (workers.c.state == constant("alive")) & (workers.c.lease_until > func.now())
 _WORKERS = Statement(
@@ -64,6 +74,11 @@ async def register_model(db: Database, description: ModelDescription) -> None:
             f"{description.name} version {description.version} is known with other schemas: "
             "raise `version` in the model's class whenever its Input or Output changes"
         )
+
+
+async def promote(db: Database, name: str, version: int) -> bool:
+    """The version becomes the model's default. -> whether there is such a version."""
+    return await db.fetch_row(_PROMOTE, name=name, version=version) is not None
 
 
 async def read_workers(db: Database) -> list[Worker]:

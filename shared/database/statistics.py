@@ -84,7 +84,7 @@ def _flow() -> Statement:
         .lateral("minute")
     )
     latest = _latest(wanted.c.queue, SAMPLE).correlate(wanted).subquery("latest")
-    shares = literal_column("ARRAY[0.5, 0.95, 0.99]")
+    shares: ColumnElement[Any] = literal_column("ARRAY[0.5, 0.95, 0.99]")
     sample = select(
         func.percentile_cont(shares).within_group(latest.c.waited).label("waiting"),
         func.percentile_cont(shares).within_group(latest.c.ran).label("running"),
