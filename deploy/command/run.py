@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.client import TorchrelayClientError
+from deploy.client import InvalidRequest, TorchrelayClientError
 from deploy.command import catalogue, jobs
 from deploy.command.exits import Exit, exit_of
 from deploy.command.output import say, write
@@ -77,7 +77,10 @@ def torchrelay(
 )
 def keys(context: typer.Context) -> None:
     """Create, list and revoke API keys, where the server's DATABASE_URL is."""
-    administration: typer.Typer = import_module("deploy.command.keys").app
+    try:
+        administration: typer.Typer = import_module("deploy.command.keys").app
+    except ImportError as error:
+        raise InvalidRequest(f"This is for the server's machine, and needs its packages ({error}).") from error
     administration(context.args, prog_name="torchrelay keys")
 
 

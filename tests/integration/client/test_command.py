@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from io import FileIO
 from os import environ
 from pathlib import Path
 from typing import Any
@@ -111,6 +114,26 @@ async def test_waiting_prints_the_result(start: Start, client: AsyncClient, work
 
     assert (done.status, done.json) == (0, {"text": "cba"})
     assert done.err.splitlines()[-1] == "succeeded"
+
+
+async def test_on_a_terminal_a_bar_shows_the_progress(one: Server, client: AsyncClient, worker: HandWorker) -> None:
+    terminal, theirs = os.openpty()
+    command = (sys.executable, "-m", "deploy.command", "submit", "reverse", *ABC, "--wait")
+    variables = {**environ, "TORCHRELAY_URL": one.url, "TERM": "xterm", "COLUMNS": "100"}
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=theirs, env=variables
+    )
+    os.close(theirs)
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        await shown(screen, "queued, number 1 in the queue")
+        job_id = await submitted(client)
+        attempt = await worker.begin(job_id)
+        await worker.report(job_id, attempt, 0.5)
+        await shown(screen, "running 50% ━")
+        await worker.succeed(job_id, attempt, "1")
+        out, _ = await process.communicate()
+
+    assert (process.returncode, out) == (0, b"1\n")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -295,3 +318,11 @@ async def submitted(client: AsyncClient) -> str:
             async for job in client.list(limit=1):
                 return job.id
             await asyncio.sleep(0.02)
+
+
+async def shown(screen: FileIO, text: str) -> None:
+    """Until it is on the screen."""
+    seen = b""
+    async with asyncio.timeout(20):
+        while text not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode(errors="ignore")):
+            seen += await asyncio.to_thread(screen.read, 4096) or b""
