@@ -51,7 +51,7 @@ class Statistics:
         return [
             QueueStatistics(
                 queue,
-                dict.fromkeys(JobState, 0) | ended.get(queue, {}) | load.get(queue, NO_LOAD).counts,
+                {**dict.fromkeys(JobState, 0), **ended.get(queue, {}), **load.get(queue, NO_LOAD).counts},
                 load.get(queue, NO_LOAD).oldest,
                 flow.get(queue, NO_FLOW),
             )
