@@ -1,14 +1,17 @@
 import { Alert, Anchor, Paper, Skeleton, Text, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import classes from "./App.module.css";
+import { Access } from "./access/Access.tsx";
 import { getInput } from "./api/client.ts";
 import { keys } from "./api/queries.ts";
-import type { Job, Json, Model } from "./api/types.ts";
+import type { Job } from "./api/types.ts";
 import { Boundary } from "./Boundary.tsx";
 import { ColourScheme } from "./ColourScheme.tsx";
-import { ModelForm } from "./form/ModelForm.tsx";
+import { ErrorAlert } from "./ErrorAlert.tsx";
+import { NewJob, type Reused } from "./form/NewJob.tsx";
 import { JobPanel } from "./jobs/JobPanel.tsx";
+import { JobStatus } from "./jobs/JobStatus.tsx";
 import type { Watched } from "./jobs/poll.ts";
 import { RecentJobs } from "./jobs/RecentJobs.tsx";
 import { ModelAbout } from "./models/ModelAbout.tsx";
@@ -16,12 +19,6 @@ import { ModelPicker } from "./models/ModelPicker.tsx";
 import { useModels } from "./models/useModels.ts";
 import { select, useSelection } from "./selection.ts";
 import { Trouble } from "./Trouble.tsx";
-
-/** An input to begin with, for one model. */
-interface Reused {
-  readonly model: string;
-  readonly value: Json;
-}
 
 export function App() {
   const selection = useSelection();
@@ -51,6 +48,15 @@ export function App() {
     void client.invalidateQueries({ queryKey: keys.jobs });
     focusOn("job-title");
   };
+  const deleted = (job: Job) => {
+    // The address of a job that there is not any more is nothing to come back to.
+    select({ job: null }, { replace: true });
+    client.removeQueries({ queryKey: keys.job(job.id) });
+    client.removeQueries({ queryKey: keys.events(job.id) });
+    client.removeQueries({ queryKey: keys.input(job.id) });
+    void client.invalidateQueries({ queryKey: keys.jobs });
+    focusOn("jobs-title");
+  };
 
   return (
     <>
@@ -59,6 +65,7 @@ export function App() {
           Torchrelay
         </Title>
         <nav className={classes["links"]} aria-label="More">
+          <Access />
           <Anchor href="/docs">API</Anchor>
           <ColourScheme />
         </nav>
@@ -68,11 +75,15 @@ export function App() {
           <Title order={2} size="h4" id="new-title" tabIndex={-1}>
             New job
           </Title>
-          {error && models === undefined && <Alert color="red" title={error.message} />}
+          {error && models === undefined && <ErrorAlert error={error} />}
           {models === undefined && !error && <Loading />}
           {models?.length === 0 && <NoModels />}
           {models && models.length > 0 && (
-            <ModelPicker models={models} chosen={model?.name ?? null} onChoose={(name) => select({ model: name })} />
+            <ModelPicker
+              models={models}
+              chosen={model?.name ?? null}
+              onChoose={(name, how) => select({ model: name }, how)}
+            />
           )}
           {models && models.length > 0 && !model && (
             <Alert color="yellow" title={`There is no model ${asked}`}>
@@ -91,35 +102,16 @@ export function App() {
         <div className={classes["aside"]}>
           {selection.job && (
             <Boundary key={selection.job}>
-              <JobPanel id={selection.job} onReuse={reuse} />
+              <JobPanel id={selection.job} onReuse={reuse} onDeleted={deleted} />
             </Boundary>
           )}
           <RecentJobs chosen={selection.job} model={selection.model} onChoose={() => focusOn("job-title")} />
         </div>
       </main>
+      <JobStatus id={selection.job} />
       <Trouble />
     </>
   );
-}
-
-interface NewJobProps {
-  readonly model: Model;
-  readonly reused: Reused | null;
-  /** Once it is in the form, it is done with: coming back to the model later begins with an empty form. */
-  readonly onUsed: (left: null) => void;
-  readonly onSubmitted: (job: Job) => void;
-}
-
-/** A form is made anew for each model, for a schema that has changed, and for an input that is to be used again. */
-function NewJob({ model, reused, onUsed, onSubmitted }: NewJobProps) {
-  const input = reused?.model === model.name ? reused : null;
-  const [made, setMade] = useState({ input, count: 0 });
-  if (input !== null && made.input !== input) setMade({ input, count: made.count + 1 });
-  useEffect(() => {
-    if (input !== null) onUsed(null);
-  }, [input, onUsed]);
-  const key = `${model.name} ${JSON.stringify(model.input_schema)} ${made.count}`;
-  return <ModelForm key={key} model={model} input={input} onSubmitted={onSubmitted} />;
 }
 
 function Loading() {

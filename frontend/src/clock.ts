@@ -15,6 +15,11 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 
+/** The same, of this very moment, for what is not drawn. */
+export function serverNow(): number {
+  return Date.now() + ahead;
+}
+
 /** header: the `Date` of an answer that has just come. */
 export function observeServerTime(header: string | null): void {
   const sent = header === null ? Number.NaN : Date.parse(header);
@@ -24,14 +29,14 @@ export function observeServerTime(header: string | null): void {
 }
 
 function tick(): void {
-  now = Date.now() + ahead;
+  now = serverNow();
   for (const listener of listeners) listener();
 }
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   if (timer === undefined) {
-    now = Date.now() + ahead;
+    now = serverNow();
     timer = setInterval(tick, TICK);
   }
   return () => {

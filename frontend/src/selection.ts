@@ -14,8 +14,13 @@ export function useSelection(): Selection {
   return { model: asked.get("model"), job: asked.get("job") };
 }
 
+/** How the address changes. replace: what was there before is nothing that the browser's button should lead back to. */
+export interface How {
+  readonly replace?: boolean;
+}
+
 /** What is left out stays as it is; null takes it away. The browser's own button leads back. */
-export function select(changes: Partial<Selection>): void {
+export function select(changes: Partial<Selection>, { replace = false }: How = {}): void {
   const asked = new URLSearchParams(window.location.search);
   for (const [name, value] of Object.entries(changes)) {
     if (value === null) asked.delete(name);
@@ -23,7 +28,9 @@ export function select(changes: Partial<Selection>): void {
   }
   const search = asked.size > 0 ? `?${asked}` : "";
   if (search === window.location.search) return;
-  window.history.pushState(null, "", window.location.pathname + search);
+  const address = window.location.pathname + search;
+  if (replace) window.history.replaceState(null, "", address);
+  else window.history.pushState(null, "", address);
   window.dispatchEvent(new Event(CHANGED));
 }
 

@@ -1,17 +1,11 @@
 import createClient from "openapi-fetch";
-import { observeServerTime } from "../clock.ts";
-import { ApiProblem, Unreachable } from "./failures.ts";
+import { authorization } from "./credentials.ts";
+import { ApiProblem } from "./failures.ts";
 import type { paths } from "./schema.d.ts";
+import { patient, reached, request } from "./transport.ts";
 import type { Job, Json, Model } from "./types.ts";
 
-// Looked up at each call, so that a test can put its own in place.
-const client = createClient<paths>({
-  baseUrl: window.location.origin,
-  fetch: (request) => globalThis.fetch(request),
-});
-
-/** Milliseconds that an answer may take beyond the time it was asked to wait: then the connection is taken for dead. */
-const PATIENCE = 15_000;
+const client = createClient<paths>({ baseUrl: window.location.origin });
 
 export interface JobAnswer {
   /** null: nothing has changed (304). */
@@ -21,11 +15,11 @@ export interface JobAnswer {
 }
 
 export async function listModels(signal: AbortSignal): Promise<readonly Model[]> {
-  return (await answered(client.GET("/v1/models", { signal: within(signal) }), signal)).data.models;
+  return (await answered(client.GET("/v1/models", { ...patient(signal) }), signal)).data.models;
 }
 
 export async function listJobs(limit: number, signal: AbortSignal): Promise<readonly Job[]> {
-  const call = client.GET("/v1/jobs", { params: { query: { limit } }, signal: within(signal) });
+  const call = client.GET("/v1/jobs", { params: { query: { limit } }, ...patient(signal) });
   return (await answered(call, signal)).data.jobs;
 }
 
@@ -42,7 +36,7 @@ export async function getJob(
       header: known ? { "If-None-Match": known.etag } : {},
     },
     cache: "no-store", // the ETag is ours to send, and the 304 ours to see
-    signal: within(signal, known?.wait),
+    ...patient(signal, known?.wait),
   });
   const { data, response } = await answered(call, signal);
   return {
@@ -55,29 +49,43 @@ export async function getJob(
 export async function getInput(id: string, signal: AbortSignal): Promise<Json> {
   const call = client.GET("/v1/jobs/{job_id}", {
     params: { path: { job_id: id }, query: { include: "input" } },
-    signal: within(signal),
+    ...patient(signal),
   });
   return ((await answered(call, signal)).data.input ?? null) as Json;
 }
 
-export async function submitJob(model: string, input: Json): Promise<Job> {
-  return (await answered(client.POST("/v1/jobs", { body: { model, input, task: "inference" }, signal: within() })))
-    .data;
+/** idempotencyKey: repeated with the same one, a submission is stored once. */
+export async function submitJob(model: string, input: Json, idempotencyKey: string): Promise<Job> {
+  const call = client.POST("/v1/jobs", {
+    body: { model, input, task: "inference" },
+    headers: { "Idempotency-Key": idempotencyKey },
+    ...patient(),
+  });
+  return (await answered(call)).data;
 }
 
 export async function cancelJob(id: string): Promise<Job> {
-  const call = client.POST("/v1/jobs/{job_id}/cancel", { params: { path: { job_id: id } }, signal: within() });
+  const call = client.POST("/v1/jobs/{job_id}/cancel", { params: { path: { job_id: id } }, ...patient() });
   return (await answered(call)).data;
 }
 
 export async function retryJob(id: string): Promise<Job> {
-  const call = client.POST("/v1/jobs/{job_id}/retry", { params: { path: { job_id: id } }, signal: within() });
+  const call = client.POST("/v1/jobs/{job_id}/retry", { params: { path: { job_id: id } }, ...patient() });
   return (await answered(call)).data;
 }
 
-function within(signal?: AbortSignal, wait = 0): AbortSignal {
-  const timeout = AbortSignal.timeout(wait * 1000 + PATIENCE);
-  return signal ? AbortSignal.any([signal, timeout]) : timeout;
+/** Throws ApiProblem (401) where the key is none. One whose scopes do not allow to read is a key all the same. */
+export async function checkKey(key: string): Promise<void> {
+  try {
+    await request("/v1/jobs?limit=1", { headers: authorization(key) });
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.status !== 403) throw error;
+  }
+}
+
+/** A finished one, with its result and its uploads. */
+export async function deleteJob(id: string): Promise<void> {
+  await request(`/v1/jobs/${id}`, { method: "DELETE" });
 }
 
 interface Answer<T> {
@@ -88,13 +96,7 @@ interface Answer<T> {
 
 /** Throws ApiProblem or Unreachable; what `signal` has ended, is thrown as it is. */
 async function answered<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Promise<{ data: T; response: Response }> {
-  let answer: Answer<T>;
-  try {
-    answer = await call;
-  } catch (error) {
-    throw signal?.aborted ? error : new Unreachable(error);
-  }
-  observeServerTime(answer.response.headers.get("Date"));
-  if (!answer.response.ok && answer.response.status !== 304) throw new ApiProblem(answer.response, answer.error);
-  return { data: answer.data as T, response: answer.response };
+  const { data, error, response } = await reached(call, signal);
+  if (!response.ok && response.status !== 304) throw new ApiProblem(response, error);
+  return { data: data as T, response };
 }

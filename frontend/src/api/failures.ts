@@ -4,18 +4,21 @@ import type { Fault } from "./types.ts";
 export class ApiProblem extends Error {
   readonly status: number;
   readonly title: string;
+  /** Stable, where the API itself has answered. */
+  readonly code: string;
   readonly detail: string;
   readonly faults: readonly Fault[];
   /** Seconds, where the answer has a `Retry-After`. */
   readonly retryAfter: number | null;
 
-  constructor(response: Response, body: unknown) {
+  constructor(response: Pick<Response, "status" | "headers">, body: unknown) {
     const told = isRecord(body) ? body : {};
     const title = text(told["title"]) || `The API answered with status ${response.status}`;
     super(title);
     this.name = "ApiProblem";
     this.status = response.status;
     this.title = title;
+    this.code = text(told["code"]);
     this.detail = text(told["detail"]);
     this.faults = Array.isArray(told["errors"]) ? told["errors"].filter(isFault) : [];
     this.retryAfter = seconds(response.headers.get("Retry-After"));

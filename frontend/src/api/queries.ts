@@ -9,6 +9,8 @@ export const keys = {
   jobs: ["jobs"] as const,
   job: (id: string) => ["job", id] as const,
   input: (id: string) => ["input", id] as const,
+  events: (id: string) => ["events", id] as const,
+  resultSize: (url: string) => ["result-size", url] as const,
 };
 
 /** failures: how many before this one. What the server asks for goes before our own back-off. */
@@ -31,4 +33,11 @@ export function createQueryClient(): QueryClient {
       mutations: { networkMode: "always", retry: false },
     },
   });
+}
+
+/** What was answered to another key is forgotten, and what is shown is asked for anew. */
+export async function dropAnswers(client: QueryClient): Promise<void> {
+  await client.cancelQueries();
+  client.removeQueries({ type: "inactive" });
+  await client.resetQueries();
 }

@@ -1,8 +1,6 @@
-import { Alert, Button, Group } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
+import { Alert, Button, Group, Text } from "@mantine/core";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
-import { submitJob } from "../api/client.ts";
-import { ApiProblem, Unreachable } from "../api/failures.ts";
+import { ApiProblem } from "../api/failures.ts";
 import type { Fault, Job, Json, Model } from "../api/types.ts";
 import { type Draft, emptyDraft, isGroup, read } from "../schema/draft.ts";
 import { type Field, fieldOf } from "../schema/field.ts";
@@ -12,20 +10,20 @@ import { FormField } from "./FormField.tsx";
 import classes from "./ModelForm.module.css";
 import { Properties } from "./Properties.tsx";
 import { complaint, unplaced } from "./props.ts";
+import { Countdown, INPUT, Refusal } from "./Refusal.tsx";
+import { useSubmission } from "./useSubmission.ts";
 
 interface Props {
   readonly model: Model;
   /** What to begin with; a new object fills the form anew. */
   readonly input: { readonly value: Json } | null;
   readonly onSubmitted: (job: Job) => void;
+  /** Of what is being written; not of what the form itself begins with. */
+  readonly onDraft?: (draft: Draft) => void;
 }
 
-// The second half of a double click comes this much later, and must not submit anything.
-const DOUBLE_CLICK = 500; // milliseconds
-const INPUT = "/input"; // where a submission has it
-
 /** The form that a model's schema asks for. What is wrong is said beside the field that it is about. */
-export function ModelForm({ model, input, onSubmitted }: Props) {
+export function ModelForm({ model, input, onSubmitted, onDraft }: Props) {
   const schema = model.input_schema;
   const field = useMemo(() => fieldOf(schema, schema), [schema]);
   const validate = useMemo(() => validatorOf(schema), [schema]);
@@ -35,14 +33,7 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
   // Fields keep what is written in them: to fill them from outside, they are made anew.
   const [filled, setFilled] = useState(0);
   const [refused, setRefused] = useState(0);
-  const blocked = useRef(0); // until when, in milliseconds
-  const submission = useMutation({
-    mutationFn: (value: Json) => submitJob(model.name, value),
-    onSuccess: onSubmitted,
-    onSettled: () => {
-      blocked.current = performance.now() + DOUBLE_CLICK;
-    },
-  });
+  const { sending, notBefore, press, isBlocked } = useSubmission(model.name, onSubmitted);
 
   useEffect(() => {
     if (refused > 0) focusFirstFault(form.current);
@@ -50,8 +41,9 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
 
   const fill = (value: Draft) => {
     setDraft(value);
+    onDraft?.(value);
     setFaults([]);
-    submission.reset();
+    sending.reset();
     setFilled((count) => count + 1);
   };
   const refuse = (found: readonly Fault[]) => {
@@ -60,19 +52,19 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (performance.now() < blocked.current) return;
+    if (isBlocked()) return;
     const { value, faults: lacking } = read(field, draft, true);
     const sent = value ?? null;
     const known = new Set(lacking.map(({ path }) => path));
     const found = [...lacking, ...validate(sent).filter(({ path }) => !known.has(path) && !covers(path, known, field))];
-    submission.reset();
+    sending.reset();
     if (found.length > 0) return refuse(found);
     setFaults([]);
-    blocked.current = Number.POSITIVE_INFINITY;
-    submission.mutate(sent, { onError: (error) => refuse(inputFaults(error)) });
+    press(sent, (error) => refuse(inputFaults(error)));
   };
   const change = (next: Draft) => {
     setDraft(next);
+    onDraft?.(next);
     if (faults.length > 0) setFaults([]);
   };
 
@@ -82,12 +74,20 @@ export function ModelForm({ model, input, onSubmitted }: Props) {
       <div key={filled} className={classes["fields"]}>
         <Root field={field} draft={draft} onChange={change} faults={faults} example={model.example} />
       </div>
-      <Refusal error={submission.error} />
-      <p className={classes["count"]} role="status">
-        {faults.length > 0 && !submission.error && "Not submitted: see what is said beside the fields."}
-      </p>
+      <Refusal error={sending.error} />
+      <div role="status" className={classes["live"]}>
+        {faults.length > 0 && !sending.error && (
+          <p className={classes["count"]}>Not submitted: see what is said beside the fields.</p>
+        )}
+        {sending.isPending && sending.failureCount > 0 && (
+          <Text size="sm">
+            There was no good answer yet. It is sent again until there is one, and stored once however often it is sent.
+          </Text>
+        )}
+      </div>
+      {notBefore > 0 && <Countdown until={notBefore} />}
       <Group>
-        <Button type="submit" loading={submission.isPending}>
+        <Button type="submit" loading={sending.isPending}>
           Submit
         </Button>
         {model.example !== null && (
@@ -142,24 +142,6 @@ function Root({ field, draft, onChange, faults, example }: RootProps) {
         example={example}
       />
     </>
-  );
-}
-
-/** What the API has against a submission, besides what is said beside the fields. */
-function Refusal({ error }: { readonly error: Error | null }) {
-  if (error === null) return null;
-  if (error instanceof Unreachable) {
-    return (
-      <Alert color="red" title="The API does not answer" role="alert">
-        The job may or may not have been stored: look at the list of jobs before you submit it again.
-      </Alert>
-    );
-  }
-  const elsewhere = error instanceof ApiProblem ? error.faults.filter(({ path }) => below(path, INPUT) === null) : [];
-  return (
-    <Alert color="red" title={error.message} role="alert" className={classes["refusal"] ?? ""}>
-      {[error instanceof ApiProblem ? error.detail : "", complaint(elsewhere)].filter(Boolean).join("\n")}
-    </Alert>
   );
 }
 

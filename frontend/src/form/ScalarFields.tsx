@@ -1,4 +1,4 @@
-import { Checkbox, PasswordInput, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, NativeSelect, PasswordInput, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { type Draft, Unfit } from "../schema/draft.ts";
 import type { FieldOf, Limits } from "../schema/field.ts";
@@ -82,7 +82,10 @@ function range({ min, max }: Limits): string {
   return max === null ? "" : `At most ${max}.`;
 }
 
-export function BooleanField({ field, label, draft, onChange, faults }: FieldProps<FieldOf<"boolean">>) {
+export function BooleanField(props: FieldProps<FieldOf<"boolean">>) {
+  const { field, label, required, draft, onChange, faults } = props;
+  // Where nothing need be said, a box would say "no" from the first click on, without a way back.
+  if (!required && typeof field.initial !== "boolean" && !props.inList) return <MaybeField {...props} />;
   return (
     <Checkbox
       label={label}
@@ -90,6 +93,21 @@ export function BooleanField({ field, label, draft, onChange, faults }: FieldPro
       error={complaint(faults)}
       checked={draft === true}
       onChange={(event) => onChange(event.currentTarget.checked)}
+    />
+  );
+}
+
+const MAYBE = ["not given", "yes", "no"];
+
+function MaybeField({ field, label, draft, onChange, faults }: FieldProps<FieldOf<"boolean">>) {
+  return (
+    <NativeSelect
+      label={label}
+      description={field.description}
+      error={complaint(faults)}
+      data={MAYBE}
+      value={typeof draft === "boolean" ? (draft ? "yes" : "no") : "not given"}
+      onChange={({ currentTarget: { value } }) => onChange(value === "not given" ? undefined : value === "yes")}
     />
   );
 }

@@ -1,27 +1,30 @@
-import { Alert, Anchor, Button, Group, Paper, Skeleton, Text, Title, VisuallyHidden } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Alert, Group, Paper, Skeleton, Text, Title } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { cancelJob, retryJob } from "../api/client.ts";
 import { ApiProblem } from "../api/failures.ts";
 import { keys } from "../api/queries.ts";
 import type { Job } from "../api/types.ts";
 import { ResultView } from "../results/ResultView.tsx";
+import { JobActions } from "./JobActions.tsx";
+import { JobEvents } from "./JobEvents.tsx";
 import { JobFailure } from "./JobFailure.tsx";
 import classes from "./JobPanel.module.css";
 import { JobProgress } from "./JobProgress.tsx";
 import { StateBadge } from "./StateBadge.tsx";
-import { canBeCancelled, canBeRetried, isFinished, STATES } from "./states.ts";
-import { Times } from "./Times.tsx";
+import { isFinished, STATES } from "./states.ts";
+import { KeptUntil, Times } from "./Times.tsx";
+import { useEvents } from "./useEvents.ts";
 import { useJob } from "./useJob.ts";
 
 interface Props {
   readonly id: string;
   /** Ends once the input is in the form. */
   readonly onReuse: (job: Job) => Promise<void>;
+  readonly onDeleted: (job: Job) => void;
 }
 
 /** One job, from its submission to its result. */
-export function JobPanel({ id, onReuse }: Props) {
+export function JobPanel({ id, ...does }: Props) {
   const { data: last, error } = useJob(id);
   // What was known of a job that is refused now is no longer how it is.
   const data = error === null ? last : undefined;
@@ -39,8 +42,7 @@ export function JobPanel({ id, onReuse }: Props) {
         </Title>
         {data && <StateBadge state={data.job.state} />}
       </Group>
-      {data ? <JobCard job={data.job} onReuse={onReuse} /> : <NoJob id={id} error={error} />}
-      <VisuallyHidden role="status">{data && `Job of ${data.job.model}: ${data.job.state}`}</VisuallyHidden>
+      {data ? <JobCard job={data.job} {...does} /> : <NoJob id={id} error={error} />}
     </Paper>
   );
 }
@@ -64,16 +66,18 @@ function NoJob({ id, error }: { readonly id: string; readonly error: Error | nul
   );
 }
 
-interface OfJob extends Pick<Props, "onReuse"> {
+interface OfJob extends Omit<Props, "id"> {
   readonly job: Job;
 }
 
-function JobCard({ job, onReuse }: OfJob) {
+function JobCard({ job, ...does }: OfJob) {
+  const events = useEvents(job);
   return (
     <>
       <Text size="sm" c="dimmed" className={classes["about"] ?? ""}>
-        <Times job={job} />
+        <Times job={job} moves={events.moves} />
         {job.attempt > 1 && `, attempt ${job.attempt}`}
+        {isFinished(job.state) && job.purge_at !== null && <KeptUntil job={job} />}
       </Text>
       {!isFinished(job.state) && <JobProgress job={job} />}
       {job.error && <JobFailure error={job.error} />}
@@ -84,45 +88,8 @@ function JobCard({ job, onReuse }: OfJob) {
       )}
       {job.state === "cancelled" && <Text size="sm">It was {STATES.cancelled.meaning}.</Text>}
       {job.state === "succeeded" && <ResultView job={job} />}
-      <Actions job={job} onReuse={onReuse} />
-    </>
-  );
-}
-
-function Actions({ job, onReuse }: OfJob) {
-  const client = useQueryClient();
-  // The answer is not looked at: the next question, which is asked at once, brings it with its ETag.
-  const onSettled = () => client.invalidateQueries({ queryKey: keys.job(job.id) });
-  const cancel = useMutation({ mutationFn: () => cancelJob(job.id), onSettled });
-  const retry = useMutation({ mutationFn: () => retryJob(job.id), onSettled });
-  const reuse = useMutation({ mutationFn: () => onReuse(job) });
-  const failure = cancel.error ?? retry.error ?? reuse.error;
-  return (
-    <>
-      {failure && (
-        <Alert color="red" title={failure.message} role="alert">
-          {failure instanceof ApiProblem && failure.detail}
-        </Alert>
-      )}
-      <Group gap="xs">
-        {canBeCancelled(job.state) && (
-          <Button variant="light" color="red" size="xs" loading={cancel.isPending} onClick={() => cancel.mutate()}>
-            Cancel
-          </Button>
-        )}
-        {canBeRetried(job.state) && (
-          <Button variant="default" size="xs" loading={retry.isPending} onClick={() => retry.mutate()}>
-            Retry
-          </Button>
-        )}
-        <Button variant="default" size="xs" loading={reuse.isPending} onClick={() => reuse.mutate()}>
-          Use this input again
-        </Button>
-        <Anchor href={job.urls.self} target="_blank" size="sm" className={classes["link"] ?? ""} title={job.id}>
-          {`/v1/jobs/…${job.id.slice(-8)}`}
-          <VisuallyHidden>, the job in the API, opens in a new tab</VisuallyHidden>
-        </Anchor>
-      </Group>
+      <JobActions job={job} {...does} />
+      <JobEvents events={events} />
     </>
   );
 }

@@ -1,7 +1,8 @@
-import { Alert, Paper, Skeleton, Text, Title } from "@mantine/core";
+import { Paper, Skeleton, Text, Title } from "@mantine/core";
 import type { MouseEvent } from "react";
 import type { Job } from "../api/types.ts";
 import { useNow } from "../clock.ts";
+import { ErrorAlert } from "../ErrorAlert.tsx";
 import { addressOf, select } from "../selection.ts";
 import { ago } from "./duration.ts";
 import classes from "./RecentJobs.module.css";
@@ -26,10 +27,10 @@ export function RecentJobs({ chosen, model, onChoose }: Props) {
   };
   return (
     <Paper withBorder p="md" component="section" aria-labelledby="jobs-title" className={classes["panel"] ?? ""}>
-      <Title order={2} size="h4" id="jobs-title">
+      <Title order={2} size="h4" id="jobs-title" tabIndex={-1}>
         Recent jobs
       </Title>
-      {jobs === undefined && (error ? <Alert color="red" title={error.message} /> : <Skeleton height={120} />)}
+      {jobs === undefined && (error ? <ErrorAlert error={error} /> : <Skeleton height={120} />)}
       {jobs?.length === 0 && (
         <Text size="sm" c="dimmed">
           None yet. What is submitted, here or over the API, is listed here.

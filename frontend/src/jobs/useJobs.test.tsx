@@ -5,6 +5,7 @@ import type { Job } from "../api/types.ts";
 import { JOB, json, problem, RUNNING, serve } from "../testing/api.ts";
 import { show } from "../testing/render.tsx";
 import { JobPanel } from "./JobPanel.tsx";
+import { JobStatus } from "./JobStatus.tsx";
 import { RecentJobs } from "./RecentJobs.tsx";
 
 const FAILED: Job = { ...RUNNING, state: "failed", finished_at: "2026-01-05T09:30:09Z" };
@@ -12,7 +13,8 @@ const FAILED: Job = { ...RUNNING, state: "failed", finished_at: "2026-01-05T09:3
 function page(client = createQueryClient()) {
   show(
     <>
-      <JobPanel id={JOB.id} onReuse={async () => undefined} />
+      <JobPanel id={JOB.id} onReuse={async () => undefined} onDeleted={() => undefined} />
+      <JobStatus id={JOB.id} />
       <RecentJobs chosen={null} model={null} onChoose={() => undefined} />
     </>,
     client,

@@ -2,10 +2,13 @@ import { Button, CopyButton, Group } from "@mantine/core";
 import { useMemo, useState } from "react";
 import type { Json } from "../api/types.ts";
 import { shortJson } from "../shortJson.ts";
+import { Download } from "./Download.tsx";
 import classes from "./JsonView.module.css";
 
 /** Characters. More than this is slow to draw, and read by nobody: it is there to be downloaded. */
 const MOST_SHOWN = 20_000;
+/** Characters. What is longer is opened by whoever wants to see it. */
+const MOST_OPEN = 4000;
 
 interface Props {
   readonly value: unknown;
@@ -16,7 +19,7 @@ interface Props {
 }
 
 export function JsonView({ value, name, url, folded }: Props) {
-  const [open, setOpen] = useState(!folded);
+  const [open, setOpen] = useState(() => !folded && JSON.stringify(value).length <= MOST_OPEN);
   return (
     <details className={classes["json"]} open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>As JSON</summary>
@@ -48,9 +51,7 @@ function Opened({ value, name, url }: Omit<Props, "folded">) {
             )}
           </CopyButton>
         )}
-        <Button variant="default" size="xs" component="a" href={url} download={`${name}.json`}>
-          Download
-        </Button>
+        <Download url={url} name={`${name}.json`} />
       </Group>
     </>
   );

@@ -65,8 +65,12 @@ test("markup in a result is text", () => {
   expect(document.querySelector("img")).toBeNull();
 });
 
-test("a long result is cut, and can be downloaded as a whole", () => {
+test("a long result is folded, then cut, and can be downloaded as a whole", async () => {
+  const user = userEvent.setup();
   result({ text: "x".repeat(50_000) });
+  expect(screen.queryByRole("region", { name: "Result as JSON" })).toBeNull();
+
+  await user.click(screen.getByText("As JSON"));
 
   expect(screen.getByText(/characters more$/)).toBeVisible();
   const download = screen.getByRole("link", { name: "Download" });

@@ -4,6 +4,7 @@ import type { Job } from "../api/types.ts";
 import { Boundary } from "../Boundary.tsx";
 import { chartHeight } from "./chartHeight.ts";
 import { JsonView } from "./JsonView.tsx";
+import { LargeResult } from "./LargeResult.tsx";
 import classes from "./ResultView.module.css";
 import { percent, type Score, shapeOf } from "./shape.ts";
 import { VectorSummary } from "./VectorSummary.tsx";
@@ -18,11 +19,12 @@ export function ResultView({ job }: { readonly job: Job }) {
   if (result === null && job.result_url === null) {
     return <Text size="sm">The result was kept for a while, and has been removed.</Text>;
   }
+  if (result === null && job.result_url !== null) return <LargeResult url={job.result_url} name={job.id} />;
   return (
     <div className={classes["result"]}>
       {shape.kind === "scores" && <Scores headline={shape.headline} scores={shape.scores} />}
       {shape.kind === "vectors" && <VectorSummary job={job} vectors={shape.vectors} />}
-      <JsonView value={result} name={job.id} url={job.result_url ?? job.urls.result} folded={shape.kind !== "json"} />
+      <JsonView value={result} name={job.id} url={job.urls.result} folded={shape.kind !== "json"} />
     </div>
   );
 }

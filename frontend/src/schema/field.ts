@@ -32,8 +32,8 @@ export type Field = Common &
     | { readonly kind: "group"; readonly properties: readonly Property[]; readonly open: boolean }
     /** Exactly one of the properties is given. */
     | { readonly kind: "either"; readonly properties: readonly Property[] }
-    /** A file in the input itself, as a data URL. */
-    | { readonly kind: "file"; readonly drawable: boolean }
+    /** A file in the input itself, as a data URL. uploadable: or uploaded before, and named. */
+    | { readonly kind: "file"; readonly drawable: boolean; readonly uploadable: boolean }
     | { readonly kind: "json" }
   );
 
@@ -52,6 +52,7 @@ const ONE_LINE = 250;
 const MOST_OPTIONS = 500;
 // Schemas can contain themselves: deeper than this, JSON is easier to write anyway.
 const DEEPEST = 6;
+const DRAWABLE = /\b(draw\w*|handwrit\w*|digit)\b/i;
 // `date-time` is left out: what a browser's field for it gives has no time zone, which the format needs.
 const INPUTS: Readonly<Record<string, TextInput>> = {
   email: "email",
@@ -67,6 +68,8 @@ export function fieldOf(schema: unknown, root: Schema, depth = 0): Field {
   const common = { ...about(own), ...initialOf(own), nullable };
   if (own["const"] !== undefined) return { ...common, kind: "choice", options: [own["const"] as Json] };
   if (Array.isArray(own["enum"])) return choice(common, own["enum"]);
+  const file = fileOf(own, root);
+  if (file) return { ...common, kind: "file", drawable: DRAWABLE.test(common.description), ...file };
   if (depth > DEEPEST || COMBINING.some((keyword) => own[keyword] !== undefined && !isEither(own))) {
     return { ...common, kind: "json" };
   }
@@ -164,8 +167,6 @@ function list(common: Common, schema: Schema, root: Schema, depth: number): Fiel
 function object(common: Common, schema: Schema, root: Schema, depth: number): Field {
   const parts = schema["properties"];
   if (!isSchema(parts) || Object.keys(parts).length === 0) return { ...common, kind: "json" };
-  if (isFile(parts, root))
-    return { ...common, kind: "file", drawable: /\b(draw\w*|handwrit\w*|digit)\b/i.test(common.description) };
   // Names that are not known beforehand have no field: without JSON, they could not be given.
   if (isSchema(schema["additionalProperties"])) return { ...common, kind: "json" };
   const required = new Set(Array.isArray(schema["required"]) ? schema["required"] : []);
@@ -193,8 +194,19 @@ function isEither(schema: Schema): boolean {
   );
 }
 
-function isFile(parts: Schema, root: Schema): boolean {
-  return resolved(parts["data"], root)?.["format"] === "data-url";
+/**
+ * What the form of a file allows: an object with `data`, one with `data` and `upload`, of which one is given, or a choice
+ * between an object with the one and an object with the other. null: it is no file.
+ */
+function fileOf(schema: Schema, root: Schema): { readonly uploadable: boolean } | null {
+  const options = [schema["anyOf"], schema["oneOf"]].find(Array.isArray) ?? [];
+  const objects = isSchema(schema["properties"]) ? [schema] : options.map((option) => resolved(option, root));
+  const parts = objects.map((option) => (isSchema(option?.["properties"]) ? option["properties"] : null));
+  const named = (part: Schema | null) => part !== null && resolved(part["upload"], root)?.["type"] === "string";
+  const inline = (part: Schema | null) => resolved(part?.["data"], root)?.["format"] === "data-url";
+  const isNull = (place: number) => objects[place]?.["type"] === "null";
+  if (!parts.some(inline) || !parts.every((part, place) => inline(part) || named(part) || isNull(place))) return null;
+  return { uploadable: parts.some(named) };
 }
 
 function limits(schema: Schema, least: string, most: string): Limits {

@@ -12,8 +12,11 @@ export interface Asked {
 
 type Answer = Response | Promise<Response>;
 
-/** Puts `answer` in the place of the API. Returns what it has been asked so far. */
-export function serve(answer: (asked: Asked) => Answer): Asked[] {
+/**
+ * Puts `answer` in the place of the API. Returns what it has been asked so far; not for jobs' events, which have their own
+ * `events`, and are none unless a test is about them.
+ */
+export function serve(answer: (asked: Asked) => Answer, events: (asked: Asked) => Answer = noEvents): Asked[] {
   const all: Asked[] = [];
   vi.stubGlobal("fetch", async (request: Request) => {
     const url = new URL(request.url);
@@ -26,10 +29,15 @@ export function serve(answer: (asked: Asked) => Answer): Asked[] {
       body: text ? JSON.parse(text) : undefined,
       signal: request.signal,
     };
+    if (url.pathname.endsWith("/events")) return events(asked);
     all.push(asked);
     return answer(asked);
   });
   return all;
+}
+
+function noEvents(): Response {
+  return json({ events: [], last_seq: 0 });
 }
 
 export function json(

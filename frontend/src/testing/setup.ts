@@ -1,6 +1,7 @@
 import "@testing-library/jest-dom/vitest";
 import { cleanup } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
+import { setKey } from "../api/credentials.ts";
 
 // What Mantine asks of a browser and jsdom does not have.
 window.matchMedia = (query) =>
@@ -31,6 +32,7 @@ beforeEach(() => {
 
 afterEach(() => {
   cleanup();
+  setKey(null);
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
