@@ -79,6 +79,16 @@ async def test_many_at_once_get_each_once(db: Database, stage: Stage) -> None:
     assert len(set(ids)) == len(ids) == 40
 
 
+async def test_what_another_one_is_just_taking_is_passed_over(db: Database, stage: Stage) -> None:
+    """Neither waited for, nor taken as well."""
+    await to_tell(stage, count=3)
+    async with stage.holding():
+        taken = await stage.connection.fetchval("SELECT id FROM webhook_deliveries LIMIT 1 FOR UPDATE")
+        found = await asyncio.wait_for(lease(db), 5)
+    assert len(found) == 2
+    assert taken not in {due.id for due in found}
+
+
 async def test_the_longest_due_come_first(db: Database, stage: Stage) -> None:
     jobs = await to_tell(stage, count=3)
     for seconds, job_id in enumerate(jobs):

@@ -11,6 +11,7 @@ from deploy.local.postgres import Postgres
 from shared.database import (
     attempt_events,
     claims,
+    deliveries,
     events,
     leases,
     outbox,
@@ -40,6 +41,9 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "a settlement": (settlement._SETTLE, "pk_jobs"),
     "events": (events._READ, "pk_events"),
     "news of events": (events._NEWS, "pk_jobs"),
+    "webhooks that are due": (deliveries._LEASE, "ix_webhook_deliveries_due"),
+    "what came of a webhook": (deliveries._NOTE, "pk_webhook_deliveries"),
+    "a job's deliveries": (deliveries._LIST, "ix_webhook_deliveries_job_id"),
     "what an attempt says": (attempt_events._WRITE, "pk_jobs"),
 }
 
@@ -55,7 +59,12 @@ FILL = """
     FROM generate_series(1, 20000) AS n,
          LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 12000 THEN 'queued' ELSE 'succeeded' END AS state);
     INSERT INTO events (job_id, seq, type, at, attempt, data)
-    SELECT id, n, 'log', now(), 1, '{}' FROM jobs, generate_series(2, 100) AS n WHERE state = 'running'
+    SELECT id, n, 'log', now(), 1, '{}' FROM jobs, generate_series(2, 100) AS n WHERE state = 'running';
+    INSERT INTO webhook_deliveries (id, job_id, owner, event, url, host, job, state, next_try_at, created_at, finished_at)
+    SELECT gen_random_uuid(), id, owner, 'job.succeeded', 'https://example.com/', 'example.com',
+           CASE WHEN pending THEN '{}'::json END, CASE WHEN pending THEN 'pending' ELSE 'delivered' END, now(), now(),
+           CASE WHEN NOT pending THEN now() END
+    FROM jobs, LATERAL (SELECT random() < 0.01 AS pending) AS drawn WHERE state = 'succeeded'
 """
 
 

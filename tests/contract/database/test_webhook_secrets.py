@@ -8,7 +8,7 @@ import pytest
 
 from shared.database.pool import Database
 from shared.database.webhook_secrets import get_webhook_secret, rotate_webhook_secret
-from tests.contract.database.stage import new_id
+from tests.contract.database.stage import Stage, new_id
 
 
 @pytest.fixture
@@ -41,6 +41,14 @@ async def test_a_rotation_keeps_the_one_before_for_a_while(db: Database, owner: 
     assert second.previous_until is not None
     assert second.previous_until - second.created_at == pytest.approx(timedelta(seconds=60), abs=timedelta(seconds=1))
     assert await get_webhook_secret(db, owner) == second
+
+
+async def test_the_one_before_is_over_after_a_while(db: Database, stage: Stage, owner: str) -> None:
+    await rotate_webhook_secret(db, owner, 60.0)
+    await rotate_webhook_secret(db, owner, 60.0)
+    assert (await get_webhook_secret(db, owner)).previous_until is not None
+    await stage.connection.execute("UPDATE webhook_secrets SET previous_until = now() - interval '1 s'")
+    assert (await get_webhook_secret(db, owner)).previous_until is None
 
 
 async def test_a_rotation_makes_the_first_one_too(db: Database, owner: str) -> None:
