@@ -1,11 +1,15 @@
 """Every call, by both clients, against the API as it is."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy.client import InvalidRequest, Job, JobFailed, ProblemError, WaitTimedOut
+from shared.database.catalogue import register_model
+from shared.database.pool import Database
+from tests.integration.api.conftest import REVERSE
 from tests.integration.api.worker import HandWorker
 from tests.integration.client.conftest import Caller
 
@@ -177,6 +181,17 @@ async def test_webhooks_have_a_secret_that_can_be_changed_and_a_log(caller: Call
     assert first == same != other
     assert other.startswith("whsec_")
     assert (delivery.event, delivery.url, delivery.tries) == ("job.cancelled", "https://example.com/hook", [])
+
+
+async def test_a_version_is_promoted(caller: Caller, db: Database) -> None:
+    await register_model(db, replace(REVERSE, version=2))
+
+    promoted = await caller("promote", "reverse", 1)
+
+    assert {version.version: version.default for version in promoted.versions} == {1: True, 2: False}
+    assert (await caller("submit", "reverse", ABC)).version == 1
+    with pytest.raises(ProblemError, match="404"):
+        await caller("promote", "reverse", 7)
 
 
 async def test_queues_tell_how_they_are_doing(caller: Caller) -> None:
