@@ -18,12 +18,14 @@ class InvalidRequest(TorchrelayClientError, ValueError):
 class ConnectionFailed(TorchrelayClientError):
     """The server could not be reached, or broke off, for as long as the client had patience.
 
-    uncertain: whether the server may have done what was asked all the same.
+    uncertain: whether the server may have done what was asked all the same. idempotency_key: of a submission of which that is
+    not certain; repeated with this key, it is stored once.
     """
 
-    def __init__(self, message: str, *, uncertain: bool) -> None:
+    def __init__(self, message: str, *, uncertain: bool, idempotency_key: str | None = None) -> None:
         super().__init__(message)
         self.uncertain = uncertain
+        self.idempotency_key = idempotency_key
 
 
 class UnexpectedAnswer(TorchrelayClientError):

@@ -127,12 +127,14 @@ def _given_up(got: Answer | Broken, request: Request, failures: int, *, uncertai
     if isinstance(got, Answer):
         return error_of(got, retry_after(got))
     times = f" (tried {failures} times)" if failures > 1 else ""
-    fate = (
-        " It may have been done all the same: look before you repeat it."
-        if uncertain and request.method != "GET"
-        else ""
-    )
-    return ConnectionFailed(f"{got.reason}{times}.{fate}", uncertain=uncertain)
+    key = request.headers.get("Idempotency-Key") if uncertain else None
+    if key:
+        fate = f" It may be stored all the same: repeat it with the idempotency key {key}, and it is stored once."
+    elif uncertain and request.method != "GET":
+        fate = " It may have been done all the same: look before you repeat it."
+    else:
+        fate = ""
+    return ConnectionFailed(f"{got.reason}{times}.{fate}", uncertain=uncertain, idempotency_key=key)
 
 
 def _still_storing(answer: Answer) -> bool:

@@ -40,6 +40,16 @@ def test_a_submission_is_repeated_with_the_same_key_and_another_has_another() ->
     assert len(first or "") == 36
 
 
+def test_a_submission_that_is_given_up_tells_the_key_to_repeat_it_with() -> None:
+    play = Play([LOST] * 100)
+
+    with pytest.raises(ConnectionFailed, match="repeat it with the idempotency key") as raised:
+        play.run(jobs.submit(play.policy, "digits", {}))
+
+    assert raised.value.idempotency_key == play.requests[0].headers["Idempotency-Key"]
+    assert str(raised.value.idempotency_key) in str(raised.value)
+
+
 def test_what_is_left_out_is_not_sent_but_a_null_input_is() -> None:
     play = Play([job("queued"), job("queued")])
 
