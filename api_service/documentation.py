@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from api_service.idempotency import PATTERN
-from api_service.problems import MEDIA_TYPE
+from api_service.problems import KINDS, MEDIA_TYPE, Problem
 
 Piece = dict[str, Any]
 Responses = dict[int | str, Piece]
@@ -32,14 +32,32 @@ def header(description: str, kind: str = "string") -> Piece:
 
 def problems(*, details: dict[HTTPStatus, str]) -> Responses:
     """What can go wrong with a call, besides what can with every call."""
-    every = {HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer; `Retry-After` says when to try again."}
-    return {
-        status.value: {
-            "description": text,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, text in sorted({**details, **every}.items())
+    return {status.value: _problem(status, text) for status, text in sorted({**_EVERY, **details}.items())}
+
+
+_EVERY = {
+    HTTPStatus.UNAUTHORIZED: "No credentials, or none that are good.",
+    HTTPStatus.FORBIDDEN: "Your credentials do not allow this. Where nobody is asked for any: the request was not meant "
+    "for this host, or comes from another site's page.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer; `Retry-After` says when to try again.",
+}
+_HEADER_TEXTS = {
+    "WWW-Authenticate": "How to say who you are: `Bearer`.",
+    "Retry-After": "Seconds to wait before trying again.",
+}
+
+
+def _problem(status: HTTPStatus, text: str) -> Piece:
+    """With the first kind of problem of this status as its example."""
+    error, kind = next((error, kind) for error, kind in KINDS.items() if kind.status == status)
+    example = {"type": f"urn:torchrelay:problem:{error.code}", "title": kind.title, "status": status.value}
+    piece: Piece = {
+        "description": text,
+        "content": {MEDIA_TYPE: {"schema": schema(Problem), "example": example | {"detail": text, "code": error.code}}},
     }
+    if kind.headers:
+        piece["headers"] = {name: header(_HEADER_TEXTS[name]) for name in kind.headers}
+    return piece
 
 
 PREFER: Piece = {

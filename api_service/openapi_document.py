@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from api_service.batch import BatchSubmission
 from api_service.catalogue_views import ModelList, ModelView, WorkerList
@@ -23,7 +24,7 @@ Everything is JSON; times are RFC 3339 in UTC; ids are UUIDv7. Errors are `appli
 stable `code`.
 """
 TAGS = [
-    {"name": "Jobs", "description": "Submit, ask, list, cancel, retry."},
+    {"name": "Jobs", "description": "Submit, ask, follow, list, cancel, retry."},
     {"name": "Webhooks", "description": "Who is told when a job has ended, and what came of it."},
     {"name": "Models and workers", "description": "What can be run, and who runs it."},
     {"name": "Statistics", "description": "How the queues are doing."},
@@ -64,7 +65,38 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
     document.setdefault("components", {})["schemas"] = schemas
     _drop_framework_errors(document)
+    _restore_nulls(document, app)
+    _ask_who_it_is(document)
     return document
+
+
+def _ask_who_it_is(document: dict[str, Any]) -> None:
+    """Every call that can be refused for it; those that are open say so."""
+    document["components"]["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key: `trk_<id>_<secret>`. A server that is bound to loopback may ask nobody for one.",
+        }
+    }
+    document["security"] = [{"key": []}]
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "401" not in operation["responses"]:
+                operation["security"] = []
+
+
+def _restore_nulls(document: dict[str, Any], app: FastAPI) -> None:
+    """FastAPI drops what is None from everything, and examples are answers as they are."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods:
+                operation = document["paths"][route.path_format][method.lower()]
+                for status, response in route.responses.items():
+                    for media_type, content in response.get("content", {}).items():
+                        if "example" in content:
+                            described = operation["responses"][str(status)]["content"][media_type]
+                            described["example"] = content["example"]
 
 
 def _drop_framework_errors(document: dict[str, Any]) -> None:

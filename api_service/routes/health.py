@@ -22,7 +22,17 @@ _EXAMPLE = {
 @router.get(
     "/healthz",
     summary="Is it alive?",
-    responses={200: {"description": "Yes.", "content": {JSON: {"example": {"status": "ok"}}}}},
+    responses={
+        200: {
+            "description": "Yes.",
+            "content": {
+                JSON: {
+                    "schema": {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]},
+                    "example": {"status": "ok"},
+                }
+            },
+        }
+    },
 )
 async def healthz() -> Response:
     """Answers as long as the process runs and its loop turns. Depends on nothing else."""
@@ -34,7 +44,11 @@ async def healthz() -> Response:
     summary="Can it serve?",
     responses={
         200: answer("Yes; perhaps `degraded`.", Readiness, example=_EXAMPLE),
-        503: answer("No: the database does not answer.", Readiness),
+        503: answer(
+            "No: the database does not answer.",
+            Readiness,
+            example={"status": "unavailable", "checks": {"database": "unavailable", "broker": "ok", "models": {}}},
+        ),
     },
 )
 async def readyz(request: Request) -> Response:

@@ -97,7 +97,12 @@ async def get_result(request: Request, job_id: JobId) -> Response:
     summary="Cancel a job",
     responses={
         200: answer("The job is cancelled, now or before.", JobView, example=JOB_EXAMPLE | {"state": "cancelled"}),
-        202: answer("The job is being stopped.", JobView, headers={"Retry-After": RETRY_AFTER}),
+        202: answer(
+            "The job is being stopped.",
+            JobView,
+            headers={"Retry-After": RETRY_AFTER},
+            example=WAITING_EXAMPLE | {"state": "cancelling", "attempt": 1, "started_at": JOB_EXAMPLE["started_at"]},
+        ),
         **problems(details={**NO_JOB, HTTPStatus.CONFLICT: "The job has finished otherwise."}),
     },
 )

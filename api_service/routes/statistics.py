@@ -1,6 +1,7 @@
 """How the queues are doing, for people and for Prometheus."""
 
 from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
 
 from api_service.caller import Scope, caller_of
 from api_service.documentation import answer, problems
@@ -56,6 +57,7 @@ async def get_stats(request: Request) -> Response:
 @router.get(
     "/metrics",
     summary="Read the metrics",
+    response_class=PlainTextResponse,
     responses={
         200: {
             "description": "In Prometheus' text format.",

@@ -10,6 +10,7 @@ from api_service.caller import Scope, caller_of
 from api_service.disconnect import unless_gone
 from api_service.documentation import (
     IDEMPOTENCY_KEY,
+    JOB_EXAMPLE,
     PREFER,
     PREFERENCE_APPLIED,
     REPLAYED,
@@ -61,7 +62,7 @@ _EXAMPLES = {
     summary="Submit a job",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        200: answer("With `Prefer: wait`: the job has finished.", JobView, headers=_HEADERS),
+        200: answer("With `Prefer: wait`: the job has finished.", JobView, headers=_HEADERS, example=JOB_EXAMPLE),
         202: answer(
             "The job is stored, and will run.",
             JobView,
