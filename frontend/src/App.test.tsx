@@ -78,6 +78,41 @@ test("the model that is chosen is in the address, and the browser leads back", a
   expect(screen.getByRole("radio", { name: "broken: failed" })).toBeChecked();
 });
 
+test("arrow keys choose a model, and leave no trail behind them", async () => {
+  serve(api);
+  const user = page();
+  await user.click(await screen.findByRole("radio", { name: "reverse: ready" }));
+  const length = window.history.length;
+
+  await user.keyboard("{ArrowDown}{ArrowDown}{ArrowDown}");
+
+  expect(screen.getByRole("radio", { name: "broken: failed" })).toBeChecked();
+  expect(window.location.search).toBe("?model=broken");
+  expect(window.history.length).toBe(length);
+  await user.click(screen.getByRole("radio", { name: "reverse: ready" }));
+  expect(window.history.length).toBe(length + 1);
+});
+
+test("a job that is deleted goes from the page, the list and the address", async () => {
+  let jobs = [SUCCEEDED];
+  serve((asked) => {
+    if (asked.method === "DELETE") {
+      jobs = [];
+      return new Response(null, { status: 204 });
+    }
+    return asked.path === "/v1/jobs" ? json({ jobs, next_cursor: null }) : api(asked);
+  });
+  const user = page(`/?job=${JOB.id}`);
+
+  await user.click(await screen.findByRole("button", { name: "Delete" }));
+  await user.click(screen.getByRole("button", { name: "Delete for good" }));
+
+  expect(await screen.findByText(/None yet/)).toBeVisible();
+  expect(window.location.search).toBe("");
+  expect(screen.queryByRole("heading", { name: "reverse" })).toBeNull();
+  await vi.waitFor(() => expect(screen.getByRole("heading", { name: "Recent jobs" })).toHaveFocus());
+});
+
 test("a job that is submitted is shown, is in the address, and has the focus", async () => {
   serve(api);
   const user = page("/?model=reverse");

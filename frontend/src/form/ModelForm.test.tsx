@@ -76,6 +76,28 @@ describe("fields", () => {
     },
   );
 
+  test("what may be left out can be said, and left out again", async () => {
+    const { user } = form(object({ loud: { type: "boolean", title: "Loud" } }));
+    const loud = () => screen.getByRole("combobox", { name: "Loud" });
+    await user.selectOptions(loud(), "no");
+    expect(await submittedInput(user)).toEqual({ loud: false });
+
+    await user.selectOptions(loud(), "not given");
+    vi.spyOn(performance, "now").mockReturnValue(Number.MAX_SAFE_INTEGER); // past the double click
+    expect(await submittedInput(user)).toEqual({});
+  });
+
+  test.each([
+    ["has to be given", object({ loud: { type: "boolean", title: "Loud" } }, ["loud"])],
+    ["has a default", object({ loud: { type: "boolean", title: "Loud", default: false } })],
+  ])("a yes or no that %s is a box", async (_, schema) => {
+    const { user } = form(schema);
+
+    await user.click(screen.getByRole("checkbox", { name: "Loud" }));
+
+    expect(await submittedInput(user)).toEqual({ loud: true });
+  });
+
   test("a list grows, shrinks, and takes what is pasted apart", async () => {
     const { user } = form(object({ tags: { type: "array", items: { type: "string", title: "Tag" }, title: "Tags" } }));
 

@@ -1,8 +1,9 @@
 import { act, screen } from "@testing-library/react";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { createQueryClient, keys } from "../api/queries.ts";
 import type { Job } from "../api/types.ts";
 import { type Asked, JOB, json, problem, RUNNING, SUCCEEDED, serve } from "../testing/api.ts";
-import { show } from "../testing/render.tsx";
+import { show, within } from "../testing/render.tsx";
 import { JobPanel } from "./JobPanel.tsx";
 import { JobStatus } from "./JobStatus.tsx";
 import { DEFAULT_PAUSE, GAP, WAIT } from "./poll.ts";
@@ -267,6 +268,28 @@ describe("what is shown", () => {
     expect(screen.getByText(error.message)).toBeVisible();
     expect(screen.getByRole("button", { name: "Retry" })).toBeVisible();
     expect(screen.queryByRole("button", { name: "Cancel" })).toBeNull();
+  });
+
+  test("how long what is kept of it stays", async () => {
+    script(answer({ ...SUCCEEDED, purge_at: "2026-01-12T12:30:03Z" }));
+    panel();
+    await pass(0);
+
+    expect(screen.getByText(/12 January/)).toHaveAttribute("datetime", "2026-01-12T12:30:03Z");
+  });
+
+  test("what is read out was not there with the region that it stands in", async () => {
+    script(answer(RUNNING));
+    const client = createQueryClient();
+    const { rerender } = show(<JobStatus id={null} />, client);
+    const region = screen.getByRole("status");
+    expect(region).toBeEmptyDOMElement();
+
+    client.setQueryData(keys.job(JOB.id), { job: RUNNING, etag: null, pause: 0 });
+    rerender(within(<JobStatus id={JOB.id} />, client));
+
+    expect(screen.getByRole("status")).toBe(region);
+    expect(state()).toBe("Job of reverse: running");
   });
 
   test("a link to the job in the API", async () => {

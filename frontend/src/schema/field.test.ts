@@ -100,3 +100,35 @@ test("a picture of something that one can draw may be drawn", () => {
     drawable: false,
   });
 });
+
+describe("a file", () => {
+  const inline = { type: "object", properties: { data: { type: "string", format: "data-url" } } };
+  const upload = { type: "object", properties: { upload: { type: "string", format: "uuid" } } };
+
+  test.each([
+    [inline, false],
+    [{ type: "object", properties: { ...inline.properties, ...upload.properties } }, true],
+    [{ anyOf: [inline, upload] }, true],
+    [{ oneOf: [{ $ref: "#/$defs/inline" }, { $ref: "#/$defs/upload" }] }, true],
+    [{ anyOf: [inline, upload, { type: "null" }] }, true],
+    [{ anyOf: [{ anyOf: [inline, upload] }, { type: "null" }] }, true],
+  ])("%j: uploadable: %j", (schema, uploadable) => {
+    const root = { $defs: { inline, upload } };
+
+    expect(fieldOf(schema, root)).toMatchObject({ kind: "file", uploadable });
+  });
+
+  test("what may be something else as well is none", () => {
+    expect(kindOf({ anyOf: [inline, { type: "string" }] })).toBe("json");
+    expect(kindOf(upload)).toBe("group");
+  });
+
+  test("what it is of is said beside the choice", () => {
+    expect(fieldOf({ anyOf: [inline, upload], description: "A handwritten digit.", title: "Image" }, {})).toMatchObject(
+      {
+        drawable: true,
+        title: "Image",
+      },
+    );
+  });
+});
