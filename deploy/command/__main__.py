@@ -1,4 +1,4 @@
-"""`python -m deploy.command`, and the script `torchrelay`."""
+"""`python -m deploy.command`: the same as `torchrelay`, which pyproject.toml makes of `main`."""
 
 import sys
 
