@@ -1,9 +1,12 @@
 import { Button } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { setKey, useAccess } from "../api/credentials.ts";
 import { dropAnswers } from "../api/queries.ts";
-import { AccessDialog } from "./AccessDialog.tsx";
+import { Boundary } from "../Boundary.tsx";
+
+// Needed only where the API asks for a key.
+const AccessDialog = lazy(() => import("./AccessDialog.tsx"));
 
 /** Signing in and out. Where the API asks nobody for a key, there is nothing to be seen of it. */
 export function Access() {
@@ -16,6 +19,7 @@ export function Access() {
     setClosed(false);
     void dropAnswers(client);
   };
+  const opened = refused !== null && closed !== key;
   if (key === null && refused === null) return null;
   return (
     <>
@@ -28,7 +32,11 @@ export function Access() {
           Sign out
         </Button>
       )}
-      <AccessDialog opened={refused !== null && closed !== key} expired={key !== null} onClose={() => setClosed(key)} />
+      <Boundary fallback={null}>
+        <Suspense>
+          <AccessDialog opened={opened} expired={key !== null} onClose={() => setClosed(key)} />
+        </Suspense>
+      </Boundary>
     </>
   );
 }

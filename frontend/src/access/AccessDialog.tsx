@@ -23,7 +23,7 @@ interface Props {
 }
 
 /** Asks for an API key, and keeps it once the API takes it. */
-export function AccessDialog({ opened, expired, onClose }: Props) {
+function AccessDialog({ opened, expired, onClose }: Props) {
   return (
     // Without its lock of scrolling: that would be a <style> of the page, which its Content-Security-Policy forbids.
     <Modal
@@ -99,3 +99,6 @@ function faultOf(error: Error | null): string | undefined {
   if (error instanceof ApiProblem && error.status === 401) return `This key is not taken. ${error.detail}`.trim();
   return undefined;
 }
+
+// biome-ignore lint/style/noDefaultExport: what React loads later has to be one
+export default AccessDialog;
