@@ -23,7 +23,10 @@ class WebhookEvent(StrEnum):
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is to be told when the job has ended. All four events if they are left out."""
 
-    url: Annotated[str, Meta(max_length=LONGEST_URL, description="An absolute URL.", examples=["https://example.com"])]
+    url: Annotated[
+        str,
+        Meta(max_length=LONGEST_URL, description="https://, on the public internet.", examples=["https://example.com"]),
+    ]
     events: Annotated[list[WebhookEvent], Meta(min_length=1, max_length=len(WebhookEvent))] | None = None
 
 
