@@ -117,6 +117,31 @@ async def test_a_stream_is_resumed_and_the_header_counts_more_than_the_parameter
     assert answer.status_code == 200
 
 
+@pytest.fixture
+def no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only notifications tell."""
+    monkeypatch.setattr(event_streams, "INTERVAL", 3600.0)
+
+
+@pytest.mark.usefixtures("no_looks")
+async def test_a_stream_is_woken_by_what_happens(client: httpx.AsyncClient, submit: Submit, worker: HandWorker) -> None:
+    job = await submit()
+    async with following(client, job["urls"]["events"]) as stream:
+        assert await stream.told() == (1, "queued")
+        await worker.begin(job["id"])
+        assert await stream.told() == (2, "running")
+
+
+async def test_a_stream_of_a_job_that_goes_on_waits_where_there_is_nothing_newer(
+    client: httpx.AsyncClient, submit: Submit, worker: HandWorker
+) -> None:
+    job = await submit()
+    async with following(client, job["urls"]["events"], after=1) as stream:
+        assert stream.answer.status_code == 200
+        await worker.begin(job["id"])
+        assert await stream.told() == (2, "running")
+
+
 async def test_connecting_again_after_the_end_finds_no_content(
     client: httpx.AsyncClient, submit: Submit, worker: HandWorker
 ) -> None:

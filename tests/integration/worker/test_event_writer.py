@@ -110,6 +110,19 @@ async def test_what_the_database_misses_is_written_later_and_the_latest_progress
     assert await messages(bench, job_id) == ["before", "new", "after"]
 
 
+async def test_older_progress_does_not_come_back_over_newer(bench: Bench) -> None:
+    job_id, attempt = await one(bench)
+    bench.db.hold["write_events"] = asyncio.Event()
+    bench.db.lose["write_events"] = 1
+    async with writing(bench):
+        bench.events.note(attempt, said(Progress(0.1, "old")))
+        await bench.db.until(lambda: bench.db.asked["write_events"] == 1)
+        bench.events.note(attempt, said(Progress(0.5, "new")))
+        bench.db.hold["write_events"].set()
+        await until_written(bench, 2)
+    assert json.loads((await bench.stage.row(job_id))["progress"]) == {"fraction": 0.5, "message": "new"}
+
+
 async def test_while_the_database_is_away_little_is_kept_and_the_oldest_goes_first(bench: Bench) -> None:
     job_id, attempt = await one(bench)
     bench.db.away = True

@@ -1,7 +1,7 @@
 """Following a job, with a database that a test decides over."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ class Source:
         self.asked: list[int] = []
         self.known: list[Mapping[UUID, int]] = []
         self.read_now = asyncio.Event()
+        self.meanwhile: list[Callable[[], None]] = []  # what happens while the next page is on its way
 
     def happens(self, count: int = 1) -> None:
         assert self.events is not None
@@ -42,7 +43,10 @@ class Source:
             return None
         newer = self.events[wanted[2] :]
         complete = len(newer) <= LIMIT
-        return EventPage(tuple(newer[:LIMIT]), complete, complete and self.ended)
+        page = EventPage(tuple(newer[:LIMIT]), complete, complete and self.ended)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return page
 
     async def news(self, known: Mapping[UUID, int]) -> Collection[UUID]:
         self.known.append(dict(known))
@@ -95,13 +99,15 @@ async def test_nothing_is_read_before_the_client_has_taken_what_came_before(sour
 
 async def test_an_event_that_comes_while_the_page_is_read_is_not_missed(source: Source) -> None:
     streams = EventStreams(source.read, source.news)
-    with streams.follow(None, JOB, 0) as stream:
-        page = await stream.page()
+
+    def ends() -> None:
         source.happens()
         source.ended = True
         streams.changed([JOB])
-        following = [[event.seq for event in part] async for part in stream.events(page)]
-    assert following == [[1]]
+
+    source.meanwhile.append(ends)
+    with streams.follow(None, JOB, 0) as stream:
+        assert await parts(stream) == [[1]]
 
 
 async def test_silence_is_broken_by_signs_of_life(source: Source) -> None:
@@ -121,7 +127,11 @@ async def test_a_lost_notification_costs_one_look_for_all(source: Source, monkey
     streams = EventStreams(source.read, source.news)
     running = asyncio.create_task(streams.run())
     source.happens(2)
-    with streams.follow(None, JOB, 0) as one, streams.follow(None, JOB, 1) as other:
+    with (
+        streams.follow(None, JOB, 0) as one,
+        streams.follow(None, JOB, 1) as other,
+        streams.follow(None, JOB, 100),  # waits for what is far ahead, and hides nothing from the others
+    ):
         following = [asyncio.create_task(parts(one)), asyncio.create_task(parts(other))]
         await until_asked(source, 2)
         source.happens()
