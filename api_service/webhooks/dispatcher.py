@@ -141,10 +141,7 @@ def _report(due: Due, outcome: Outcome, *, noted: bool) -> None:
         told.warning("a webhook took longer than its lease, or its job is gone")
     elif outcome.state is DeliveryState.DELIVERED:
         told.debug("a webhook was delivered", status=outcome.status)
+    elif outcome.state is DeliveryState.FAILED:
+        told.warning("a webhook was given up", error=outcome.error)
     else:
-        last = outcome.state is DeliveryState.FAILED
-        told.log(
-            30 if last else 20,
-            "a webhook was given up" if last else "a webhook will be tried again",
-            error=outcome.error,
-        )
+        told.info("a webhook will be tried again", error=outcome.error)
