@@ -90,7 +90,7 @@ def _restore_nulls(document: dict[str, Any], app: FastAPI) -> None:
     """FastAPI drops what is None from everything, and examples are answers as they are."""
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
-            for method in route.methods:
+            for method in route.methods or ():
                 operation = document["paths"][route.path_format][method.lower()]
                 for status, response in route.responses.items():
                     for media_type, content in response.get("content", {}).items():

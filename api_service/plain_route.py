@@ -5,7 +5,23 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import request_response
+
+
+class JobPath(Convertor[str]):
+    """`{job_id:job}`: anything but the name of a call that stands in the same place, so that other methods of it are 405."""
+
+    regex = "(?!batch(?:/|$))[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("job", JobPath())
 
 
 class PlainRoute(APIRoute):

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 
 from api_service.errors import (
     BodyTooLarge,
@@ -115,12 +116,26 @@ async def _ours(_: Request, error: Exception) -> Response:
     return render(error)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """404 of a route that there is not, 405, and the like, as the framework raises them."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     detail = error.detail if error.detail != status.phrase else None
-    return problem(Kind(status, status.phrase), status.name.lower(), detail, headers=error.headers)
+    headers = error.headers
+    if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request)):
+        headers = {"Allow": ", ".join(sorted(allowed))}
+    return problem(Kind(status, status.phrase), status.name.lower(), detail, headers=headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of all routes with this path. The framework names those of the first only."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 async def _query(_: Request, error: Exception) -> Response:

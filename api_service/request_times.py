@@ -74,5 +74,5 @@ class Timed:
         try:
             await self._app(scope, receive, noting)
         finally:
-            route = getattr(scope.get("route"), "path", UNMATCHED)
+            route = getattr(scope.get("route"), "path_format", UNMATCHED)
             self._times.saw(route, scope["method"], status, perf_counter() - began)

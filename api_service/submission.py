@@ -34,9 +34,13 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue_ttl: Annotated[float, Meta(gt=0, description="Seconds that it may wait before it expires.")] | None = None
     execution_timeout: Annotated[float, Meta(gt=0, description="Seconds that one attempt may run.")] | None = None
     max_attempts: Annotated[int, Meta(ge=1, description="How many attempts may end badly.")] | None = None
-    metadata: Annotated[Raw, Meta(description="Any JSON object. Given back with the job, never looked into.")] = (
-        msgspec.field(default_factory=lambda: NOTHING)
-    )
+    metadata: Annotated[
+        Raw,
+        Meta(
+            description="Any JSON object. Given back with the job, never looked into.",
+            extra_json_schema={"type": ["object", "null"], "default": None},
+        ),
+    ] = msgspec.field(default_factory=lambda: NOTHING)
     webhook: Webhook | None = None
 
 

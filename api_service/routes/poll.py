@@ -55,7 +55,7 @@ class Poll:
 
 
 @router.get(
-    "/v1/jobs/{job_id}",
+    "/v1/jobs/{job_id:job}",
     summary="Ask for a job",
     responses={
         200: answer(
