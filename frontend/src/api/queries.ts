@@ -38,6 +38,5 @@ export function createQueryClient(): QueryClient {
 /** What was answered to another key is forgotten, and what is shown is asked for anew. */
 export async function dropAnswers(client: QueryClient): Promise<void> {
   await client.cancelQueries();
-  client.removeQueries({ type: "inactive" });
   await client.resetQueries();
 }

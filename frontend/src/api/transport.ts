@@ -5,6 +5,9 @@ import { ApiProblem, Unreachable } from "./failures.ts";
 /** Milliseconds without a sign of life, beyond the time that was asked to wait: then the connection is taken for dead. */
 const PATIENCE = 15_000;
 
+// A browser may give these an empty body, with which no answer can be made anew.
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
 interface Patient {
   readonly signal: AbortSignal;
   readonly fetch: (request: Request) => Promise<Response>;
@@ -34,7 +37,7 @@ export function patient(signal?: AbortSignal, wait = 0): Patient {
         const response = await globalThis.fetch(request);
         observeServerTime(response.headers.get("Date"));
         if (response.status === 401 && !own) refuseAccess(await problemOf(response.clone()), key);
-        if (response.body === null) {
+        if (response.body === null || BODILESS.has(response.status)) {
           clearTimeout(timer);
           return response;
         }

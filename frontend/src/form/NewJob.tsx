@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import type { Job, Json, Model } from "../api/types.ts";
 import { type Draft, read } from "../schema/draft.ts";
 import { fieldOf } from "../schema/field.ts";
+import classes from "./ModelForm.module.css";
 import { ModelForm } from "./ModelForm.tsx";
 
 /** An input to begin with, for one model. */
@@ -43,7 +44,7 @@ export function NewJob({ model, reused, onUsed, onSubmitted }: Props) {
   const renew = () => begin({ value: written(made.schema, draft) });
   return (
     <>
-      <div role="status">
+      <div role="status" className={classes["live"]}>
         {changed && draft !== undefined && (
           <Alert color="blue" title="The model has changed" role="presentation">
             <Text size="sm">

@@ -82,7 +82,7 @@ function Confirmation({ busy, onDelete, onKeep }: ConfirmationProps) {
         Delete this job, its input and its result? They cannot be brought back.
       </Text>
       <Group gap="xs">
-        <Button color="red" size="xs" loading={busy} onClick={onDelete}>
+        <Button color="red.9" size="xs" loading={busy} onClick={onDelete}>
           Delete for good
         </Button>
         <Button ref={keep} variant="default" size="xs" onClick={onKeep}>

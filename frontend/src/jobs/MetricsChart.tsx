@@ -4,7 +4,7 @@ import { Text } from "@mantine/core";
 import classes from "./JobEvents.module.css";
 import type { Chart } from "./measured.ts";
 
-/** A small line by step, and its last value in words for those who cannot see it. */
+/** A small line by step, and its last value in words: for those who cannot see it, and where there is but one. */
 function MetricsChart({ chart: { name, points } }: { readonly chart: Chart }) {
   const last = points.at(-1);
   return (
@@ -19,23 +19,25 @@ function MetricsChart({ chart: { name, points } }: { readonly chart: Chart }) {
           </Text>
         )}
       </figcaption>
-      <LineChart
-        h={110}
-        data={points.map((point) => ({ ...point }))}
-        dataKey="step"
-        series={[{ name: "value", label: name, color: "blue.6" }]}
-        curveType="linear"
-        withDots={points.length < 2}
-        withTooltip={false}
-        gridAxis="y"
-        tickLine="none"
-        valueFormatter={short}
-        xAxisProps={{ type: "number", domain: ["dataMin", "dataMax"], allowDecimals: false, tickCount: 4 }}
-        yAxisProps={{ domain: ["auto", "auto"], width: 46, tickCount: 4 }}
-        lineChartProps={{ margin: { top: 6, right: 12, bottom: 0, left: 0 }, accessibilityLayer: false }}
-        lineProps={{ isAnimationActive: false }}
-        aria-hidden
-      />
+      {points.length > 1 && (
+        <LineChart
+          h={110}
+          data={points.map((point) => ({ ...point }))}
+          dataKey="step"
+          series={[{ name: "value", label: name, color: "blue.6" }]}
+          curveType="linear"
+          withDots={false}
+          withTooltip={false}
+          gridAxis="x"
+          tickLine="none"
+          valueFormatter={short}
+          xAxisProps={{ type: "number", domain: ["dataMin", "dataMax"], allowDecimals: false, tickCount: 4 }}
+          yAxisProps={{ domain: ["auto", "auto"], width: 46, tickCount: 3 }}
+          lineChartProps={{ margin: { top: 6, right: 12, bottom: 0, left: 0 }, accessibilityLayer: false }}
+          lineProps={{ isAnimationActive: false }}
+          aria-hidden
+        />
+      )}
     </figure>
   );
 }
