@@ -61,6 +61,7 @@ class Dispatcher:
         self._look_now.set()
 
     async def run(self) -> None:
+        self._busy = Counter()  # a run that broke may have left calls that never began
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._look_now.clear()

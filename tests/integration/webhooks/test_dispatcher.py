@@ -256,6 +256,36 @@ async def test_what_was_told_while_the_database_was_away_is_not_told_again(
     assert receiver.nothing_came()
 
 
+class Broken(Database):
+    """A database whose leases are given, and then an error of our own."""
+
+    def __init__(self, real: Database) -> None:
+        self._real = real
+        self.broken = True
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        if statement.name == "lease_deliveries" and values["busy_count"] and self.broken:
+            raise ValueError("broken")
+        return await self._real.fetch(statement, **values)
+
+
+async def test_a_dispatcher_that_broke_can_be_run_again(
+    stage: Stage, receiver: Receiver, make_sender: MakeSender
+) -> None:
+    """With room for as many calls as before."""
+    job_id = await told(stage, receiver.port)
+    database = Broken(stage.db)
+    one = Dispatcher(database, make_sender().post, Calls(2, 1, 5.0))
+    with pytest.raises(ExceptionGroup):
+        await asyncio.wait_for(one.run(), 10)
+    database.broken = False
+    await all_due(stage, "leased_until")
+    task = asyncio.create_task(one.run())
+    await until_state(stage, job_id, DeliveryState.DELIVERED)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_nothing_secret_is_logged(
     stage: Stage, receiver: Receiver, running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
