@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.end_to_end.client import Client
 
@@ -108,8 +108,8 @@ async def test_a_drawn_digit_is_recognised(page: Page) -> None:
     await expect(job.locator("strong")).to_have_text("1")
 
 
-async def test_a_large_photograph_of_a_digit_is_made_smaller_and_recognised(page: Page, tmp_path: Path) -> None:
-    """Inputs of more than a megabyte are refused; a telephone's pictures have several."""
+async def test_a_large_photograph_of_a_digit_is_recognised(page: Page, tmp_path: Path) -> None:
+    """Inputs of more than a megabyte are refused; a telephone's pictures have several, and are uploaded or made smaller."""
     picture = Image.effect_noise((1800, 1800), 40).point(lambda value: 255 - value // 8)
     ImageDraw.Draw(picture).line([(900, 300), (900, 1500)], fill=10, width=140)
     picture.save(tmp_path / "one.png")
@@ -189,6 +189,69 @@ async def test_without_a_connection_it_says_so_and_goes_on_once_there_is_one(
 
     await ends(page, "echo", "succeeded")
     await expect(page.get_by_text("The API does not answer")).to_be_hidden(timeout=PATIENCE)
+
+
+async def test_a_finished_job_is_deleted_after_it_was_confirmed(page: Page) -> None:
+    await choose(page, "echo")
+    await submit(page)
+    job = await ends(page, "echo", "succeeded")
+    await expect(job.get_by_role("list", name="Its states until now")).to_contain_text("succeeded")
+
+    await job.get_by_role("button", name="Delete").click()
+    await expect(job.get_by_role("button", name="Keep")).to_be_focused()
+    await job.get_by_role("button", name="Delete for good").click()
+
+    await expect(page.get_by_role("region", name="echo")).to_be_hidden()
+    assert "job=" not in page.url
+
+
+async def test_a_submission_whose_answer_is_lost_is_stored_once(page: Page) -> None:
+    keys: list[str | None] = []
+
+    async def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            await route.continue_()
+            return
+        keys.append(await route.request.header_value("Idempotency-Key"))
+        answer = await route.fetch()  # it is stored
+        await (route.abort() if len(keys) == 1 else route.fulfill(response=answer))
+
+    await page.route("**/v1/jobs", lose_the_first_answer)
+    await choose(page, "echo")
+    before = await page.evaluate("fetch('/v1/jobs').then(answer => answer.json()).then(page => page.jobs.length)")
+    await submit(page)
+
+    await ends(page, "echo", "succeeded")
+    after = await page.evaluate("fetch('/v1/jobs').then(answer => answer.json()).then(page => page.jobs.length)")
+    assert after == before + 1
+    assert keys[0]
+    assert keys == [keys[0]] * 2
+
+
+async def test_where_the_api_wants_a_key_it_is_asked_for_once(page: Page) -> None:
+    async def guard(route: Route) -> None:
+        if await route.request.header_value("Authorization") == "Bearer trk_good_secret":
+            await route.continue_()
+            return
+        problem = {"title": "Who are you?", "status": 401, "code": "unauthenticated", "detail": "There is no such key."}
+        await route.fulfill(status=401, json=problem, headers={"WWW-Authenticate": "Bearer"})
+
+    await page.route("**/v1/**", guard)
+    await page.reload()
+    dialog = page.get_by_role("dialog", name="An API key is needed")
+    key = dialog.locator("input")
+    await expect(key).to_be_focused()
+    await key.fill("trk_bad_secret")
+    await dialog.get_by_role("button", name="Sign in").click()
+    await expect(dialog.get_by_text("This key is not taken.")).to_be_visible()
+    await key.fill("trk_good_secret")
+    await key.press("Enter")
+
+    await expect(dialog).to_be_hidden()
+    await page.reload()
+    await expect(page.get_by_role("radio", name=re.compile("^echo: "))).to_be_visible()
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(dialog).to_be_visible()
 
 
 async def test_colours_are_the_systems_until_somebody_says_otherwise(page: Page, context: BrowserContext) -> None:
