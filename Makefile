@@ -33,6 +33,10 @@ page: $(INSTALLED) ## build the web page, where it is not built from what is the
 test: $(INSTALLED) page ## run the tests; ARGS="tests/unit -k relay" runs some
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## send the API what its document allows and forbids; ARGS="--max-examples 1000" is passed to schemathesis
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 # Nothing forks to use gRPC in the copy; with its support for that, every fork would be logged.
 .PHONY: bench
 bench: $(INSTALLED) ## measure it, each figure beside its limit; ARGS="--quick", "--only submit,poll" or "--list"

@@ -1,8 +1,14 @@
 """Reading a request's body: JSON only, and never more of it than allowed."""
 
+import asyncio
+from collections.abc import Sequence
+
 from starlette.requests import ClientDisconnect, Request
 
-from api_service.errors import BodyTooLarge, NotJson
+from api_service.errors import BodyTooLarge, BodyTooSlow, NotJson
+
+# Seconds for all of it: 16 MiB over a slow line. Who needs longer sends an upload.
+PATIENCE = 60.0
 
 
 async def read_json(request: Request, limit: int) -> bytes:
@@ -10,9 +16,21 @@ async def read_json(request: Request, limit: int) -> bytes:
     content_type = request.headers.get("content-type")
     if content_type is not None and not _is_json(content_type):
         raise NotJson(f"Content-Type is {content_type!r}: send application/json.")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise NotJson(f"Content-Encoding is {encoding[:50]!r}: send the body as it is, nothing is decoded here.")
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and _exceeds(announced, limit):
         raise _too_large(limit)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            chunks = await _read(request, limit)
+    except TimeoutError:
+        raise BodyTooSlow(f"The body did not end within {PATIENCE:.0f} s. Does its Content-Length hold?") from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _read(request: Request, limit: int) -> Sequence[bytes]:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -25,7 +43,7 @@ async def read_json(request: Request, limit: int) -> bytes:
             raise _too_large(limit)
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return chunks
 
 
 def _is_json(content_type: str) -> bool:

@@ -56,7 +56,7 @@ def _problem(status: HTTPStatus, text: str) -> Piece:
         "content": {MEDIA_TYPE: {"schema": schema(Problem), "example": example | {"detail": text, "code": error.code}}},
     }
     if kind.headers:
-        piece["headers"] = {name: header(_HEADER_TEXTS[name]) for name in kind.headers}
+        piece["headers"] = {name: header(_HEADER_TEXTS[name]) for name in kind.headers if name in _HEADER_TEXTS}
     return piece
 
 

@@ -15,6 +15,12 @@ class BodyTooLarge(TorchrelayError):
     code = "body_too_large"
 
 
+class BodyTooSlow(TorchrelayError):
+    """The body did not come to its end in time: what it said of its length was not so, or somebody holds on to us."""
+
+    code = "body_too_slow"
+
+
 class NotJson(TorchrelayError):
     """The content type says that the body is something else than JSON."""
 

@@ -15,6 +15,7 @@ from starlette.routing import Match, Route
 
 from api_service.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     DoesNotFit,
     ForeignHost,
     KeyReused,
@@ -54,6 +55,7 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
     WrongState: Kind(HTTPStatus.CONFLICT, "The job's state does not allow this"),
     StillStoring: Kind(HTTPStatus.CONFLICT, "The first one is still being stored", {"Retry-After": "1"}),
     ResultGone: Kind(HTTPStatus.GONE, "The result has been purged"),
+    BodyTooSlow: Kind(HTTPStatus.REQUEST_TIMEOUT, "The body does not come", {"Connection": "close"}),
     # The server throws the rest of the body away. Closing at once would cost the client this answer.
     BodyTooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     NotJson: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),

@@ -1,16 +1,56 @@
 """The HTTP server: uvicorn, with a stop that does not wait for those who wait."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 log = structlog.get_logger(__name__)
 
 # Longer than clients pause between polls, so that their connections stay open.
 KEEP_ALIVE = 75
+
+
+# A request's head comes in one packet, or soon after it. Who sends it drop by drop only wants the connection.
+HEAD_TIMEOUT = 15.0  # seconds
+
+
+class Protocol(HttpToolsProtocol):
+    """Closes connections on which the head of a request does not come to its end. A head in one piece costs no timer."""
+
+    _in_head = True  # also before the first byte
+    _head_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_due = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_in_time()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head and self._head_due is None:
+            self._head_due = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_in_time()
+        super().on_headers_complete()
+
+    def _head_in_time(self) -> None:
+        self._in_head = False
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
 
 
 class Server(uvicorn.Server):
@@ -43,7 +83,7 @@ def server(app: FastAPI, host: str, port: int, grace: int) -> Server:
         host=host.strip("[]"),
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

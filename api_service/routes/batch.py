@@ -51,6 +51,7 @@ _ANSWER = {
             details={
                 HTTPStatus.BAD_REQUEST: "The body is not JSON, or the Idempotency-Key cannot be one.",
                 HTTPStatus.CONFLICT: "The first batch with this Idempotency-Key is still being stored.",
+                HTTPStatus.REQUEST_TIMEOUT: "The body did not come to its end.",
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large, or the input of one job is; "
                 "`detail` says which.",
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body says that it is not JSON.",

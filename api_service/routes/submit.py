@@ -74,6 +74,7 @@ _EXAMPLES = {
                 HTTPStatus.BAD_REQUEST: "The body is not JSON, or the Idempotency-Key cannot be one.",
                 HTTPStatus.NOT_FOUND: "No such model, or no such version of it.",
                 HTTPStatus.CONFLICT: "The first submission with this Idempotency-Key is still being stored.",
+                HTTPStatus.REQUEST_TIMEOUT: "The body did not come to its end.",
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The input is too large to stand in a submission.",
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body says that it is not JSON.",
                 HTTPStatus.UNPROCESSABLE_ENTITY: "The body is not a submission, its input does not fit the model, "

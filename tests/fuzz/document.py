@@ -10,7 +10,6 @@ INPUT = {
         "seconds": {"type": "number", "minimum": 0, "maximum": 0.01},
         "behave": {"enum": ["ok", "raise", "nan"]},
     },
-    "required": ["value"],
     "additionalProperties": False,
 }
 EXAMPLE = {"model": "echo", "input": {"value": 1}}
