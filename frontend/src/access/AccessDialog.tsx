@@ -33,6 +33,8 @@ function AccessDialog({ opened, expired, onClose }: Props) {
       closeButtonProps={{ "aria-label": "Close" }}
       centered
       lockScroll={false}
+      // A <header> of a dialog would be taken for the one of the page.
+      attributes={{ header: { role: "presentation" } }}
     >
       <KeyForm expired={expired} />
     </Modal>
