@@ -128,7 +128,11 @@ jobs = Table(
     # queue_position: who is first in a queue. With the owner: how many of each wait, for the cap of waiting jobs. With
     # `available_at`: since when they wait, for the statistics.
     Index(
-        "ix_jobs_queue_order", "queue", "id", postgresql_include=["owner", "available_at"], postgresql_where=text(QUEUED)
+        "ix_jobs_queue_order",
+        "queue",
+        "id",
+        postgresql_include=["owner", "available_at"],
+        postgresql_where=text(QUEUED),
     ),
     # Listing: an owner's jobs, newest first (read backwards).
     Index("ix_jobs_owner", "owner", "id"),
