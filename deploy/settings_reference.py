@@ -11,11 +11,12 @@ from pydantic.fields import FieldInfo
 from api_service.settings import ApiSettings
 from api_service.webhooks.settings import WebhookSettings
 from ml_service.settings import WorkerSettings
-from shared.settings import BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings, Settings
+from shared.settings import BlobSettings, BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings, Settings
 
 GROUPS: dict[str, type[Settings]] = {
     "Database": DatabaseSettings,
     "Broker": BrokerSettings,
+    "Blobs": BlobSettings,
     "Leases": LeaseSettings,
     "Webhooks": WebhookSettings,
     "API": ApiSettings,

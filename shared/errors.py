@@ -46,6 +46,18 @@ class BrokerUnavailable(TorchrelayError):
     code = "broker_unavailable"
 
 
+class BlobsUnavailable(TorchrelayError):
+    """The blob store does not answer, or refuses for now."""
+
+    code = "blobs_unavailable"
+
+
+class BlobMissing(TorchrelayError):
+    """The blob store has nothing under this key."""
+
+    code = "blob_missing"
+
+
 class NotProvisioned(TorchrelayError):
     """A topic or subscription is not there: never provisioned, or the broker lost it."""
 

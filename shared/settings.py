@@ -69,6 +69,14 @@ class BrokerSettings(Settings):
     queue_prefix: str = Field(default="", description="put before every topic's name, to share a project")
 
 
+class BlobSettings(Settings):
+    """API and workers must see the same blobs."""
+
+    blob_url: str = Field(
+        default=".torchrelay/blobs", description="a folder that all processes share, or `gs://bucket/prefix`"
+    )
+
+
 class LeaseSettings(Settings):
     """How the death of a worker is noticed. All processes must agree."""
 

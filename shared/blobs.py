@@ -1,0 +1,148 @@
+"""Blobs: what is too large for a row, as files in a folder or a bucket, through fsspec.
+
+A blob is written once, under a key that nobody else uses (it holds a UUID), and counts only once a row points at it: a
+half-written one is a file without a row, and removed like any other. So deleting goes row, commit, file.
+"""
+
+import asyncio
+import hashlib
+import io
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
+
+import fsspec
+
+from shared.errors import BlobMissing, BlobsUnavailable, InvalidSettings
+
+CHUNK = 256 * 1024  # bytes read at once: what each download keeps in memory
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """size: bytes. sha256: in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class Blobs:
+    """url: a folder (made where there is none), `gs://bucket/prefix`, or any other URL that fsspec knows."""
+
+    def __init__(self, url: str) -> None:
+        """Raises InvalidSettings where there is nothing for such a URL."""
+        try:
+            # No caches: other processes write, too.
+            self._files, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
+        except (ImportError, ValueError) as error:
+            raise InvalidSettings(f"BLOB_URL: {error}") from error
+        self._root = root.rstrip("/")
+
+    async def create(self, key: str, chunks: AsyncIterator[bytes]) -> Written:
+        """Returns once it is safe. What `chunks` raises comes through, and nothing is left then.
+
+        Raises BlobsUnavailable, also where the key is taken.
+        """
+        path, digest, size = self._path(key), hashlib.sha256(), 0
+        file = await _call(self._open_new, path)
+        try:
+            async for chunk in chunks:
+                await _call(file.write, chunk)
+                digest.update(chunk)
+                size += len(chunk)
+            await _call(_commit, file)
+        except BaseException:
+            await asyncio.shield(asyncio.ensure_future(self._give_up(file, path)))
+            raise
+        return Written(size, digest.hexdigest())
+
+    async def read(self, key: str, begin: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `begin` up to `end`, in chunks. Raises BlobMissing, BlobsUnavailable."""
+        file = await _call(self._files.open, self._path(key), "rb")
+        try:
+            if begin:
+                await _call(file.seek, begin)
+            left = None if end is None else end - begin
+            while left is None or left > 0:
+                chunk: bytes = await _call(file.read, CHUNK if left is None else min(CHUNK, left))
+                if not chunk:
+                    return
+                left = None if left is None else left - len(chunk)
+                yield chunk
+        finally:
+            await _call(file.close)
+
+    async def read_all(self, key: str) -> bytes:
+        return b"".join([chunk async for chunk in self.read(key)])
+
+    async def delete(self, keys: Collection[str]) -> None:
+        """What is not there is no error. Raises BlobsUnavailable."""
+        for key in keys:
+            with suppress(BlobMissing):
+                await _call(self._files.rm_file, self._path(key))
+
+    async def older_than(self, age: timedelta) -> AsyncIterator[list[str]]:
+        """The keys of all blobs that were written so long ago, a folder's at a time."""
+        before = datetime.now(UTC) - age
+        folders = self._old_keys(before)
+        while (keys := await _call(next, folders, None)) is not None:
+            if keys:
+                yield keys
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+    def _open_new(self, path: str) -> BinaryIO:
+        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        return cast(BinaryIO, self._files.open(path, "xb"))
+
+    async def _give_up(self, file: BinaryIO, path: str) -> None:
+        """If that fails, too, it is a file without a row."""
+        with suppress(BlobMissing, BlobsUnavailable):
+            await _call(file.close)
+        with suppress(BlobMissing, BlobsUnavailable):
+            await _call(self._files.rm_file, path)
+
+    def _old_keys(self, before: datetime) -> Iterator[list[str]]:
+        for folder, _, files in self._files.walk(self._root, detail=True):
+            prefix = folder.rstrip("/").removeprefix(self._root).lstrip("/")
+            names = [name for name, details in files.items() if _modified(details) < before]
+            yield [f"{prefix}/{name}" if prefix else name for name in names]
+
+
+def _commit(file: BinaryIO) -> None:
+    """A row will say that it is there: it must outlast a power cut, as the row does."""
+    file.flush()
+    with suppress(io.UnsupportedOperation, AttributeError):  # a bucket has it once it is closed
+        os.fsync(file.fileno())
+    file.close()
+
+
+def _modified(details: dict[str, Any]) -> datetime:
+    """Local files say it in seconds, others as a time or as its text."""
+    when = details.get("mtime") or details.get("updated") or details.get("created")
+    match when:
+        case int() | float():
+            return datetime.fromtimestamp(when, UTC)
+        case str():
+            return datetime.fromisoformat(when)
+        case datetime():
+            return when if when.tzinfo else when.replace(tzinfo=UTC)
+        case _:
+            return datetime.now(UTC)  # not known: never old
+
+
+async def _call(function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
+    """In a thread. Whatever the storage raises becomes an error of ours."""
+    try:
+        return await asyncio.to_thread(function, *arguments, **options)
+    except FileNotFoundError as error:
+        raise BlobMissing("The blob is not there.") from error
+    except Exception as error:
+        raise BlobsUnavailable(f"{type(error).__name__}: {error}") from error
