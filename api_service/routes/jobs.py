@@ -22,8 +22,8 @@ from api_service.plain_route import group
 from api_service.routes.job_response import JSON, JobId, job_response, parse_job_id, unknown
 from api_service.runtime import runtime_of
 from api_service.views import JobPage, JobView, render_page
-from shared.database import moves, reading
-from shared.database.reading import JobFilter
+from shared.database import listing, moves
+from shared.database.listing import JobFilter
 from shared.errors import WrongState
 from shared.states import JobState, Task
 
@@ -51,11 +51,17 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query(description="The `next_cursor` of the page before.")] = None,
 ) -> Response:
-    """Your jobs, newest first, without their inputs and results. Filters add up."""
+    """Your jobs, newest first, without their inputs and results. Filters add up.
+
+    Follow `next_cursor` until it is null. Every job that was stored before you asked for the first page, and that is
+    there and fits the filters when its page is read, is on exactly one page, whatever arrives, changes or is deleted
+    meanwhile. A job that is stored later is on one of the later pages or on none. A cursor never expires, also where the
+    job that it was made from is deleted.
+    """
     runtime, owner = runtime_of(request), caller_of(request, Scope.READ).sees
     before = None if cursor is None else decode_cursor(cursor)
     wanted = JobFilter(state, model, task, batch_id)
-    found = await reading.list_jobs(runtime.database, owner, wanted, limit + 1, before)
+    found = await listing.list_jobs(runtime.database, owner, wanted, limit + 1, before)
     runtime.statuses.saw(found)
     page = found[:limit]
     next_cursor = encode_cursor(page[-1].id) if len(found) > limit else None

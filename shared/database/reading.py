@@ -1,20 +1,19 @@
-"""Reading jobs: one, several, a page of them. Every read on behalf of a client names the owner in the statement itself."""
+"""Reading jobs: one, several, a queue's head. Every read on behalf of a client names the owner in the statement itself."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, Uuid, any_, bindparam, column, func, or_, select
+from sqlalchemy import Integer, Select, Text, Uuid, any_, bindparam, column, func, select
 
 from shared.database.entries import is_state
 from shared.database.fence import MINE, owned_by
-from shared.database.jobs import JOB_COLUMNS, LISTED_COLUMNS, job_of
+from shared.database.jobs import JOB_COLUMNS, job_of
 from shared.database.pool import Database
 from shared.database.statement import Statement, each
 from shared.database.tables import jobs
 from shared.job import Job, JsonText
-from shared.states import JobState, Task
+from shared.states import JobState
 
 
 def _get_of() -> Select[Any]:
@@ -38,37 +37,6 @@ _QUEUE_HEAD = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """What a listing is narrowed to; None: not narrowed."""
-
-    state: JobState | None = None
-    model: str | None = None
-    task: Task | None = None
-    batch_id: UUID | None = None
-
-
-def _list(called: str, *conditions: ColumnElement[bool]) -> Statement:
-    filters = []
-    for name in JobFilter.__slots__:
-        column = jobs.c[name]
-        wanted = bindparam(name, type_=column.type)
-        filters.append(or_(wanted.is_(None), column == wanted))
-    before = bindparam("before", type_=Uuid)
-    return Statement(
-        called,
-        select(*LISTED_COLUMNS)
-        .where(*conditions, or_(before.is_(None), jobs.c.id < before), *filters)
-        .order_by(jobs.c.id.desc())
-        .limit(bindparam("limit", type_=Integer)),
-    )
-
-
-# Two, because a condition that may not hold finds no index.
-_LIST = _list("list_jobs", jobs.c.owner == bindparam("owner", type_=Text))
-_LIST_ALL = _list("list_all_jobs")
-
-
 async def get_job(db: Database, owner: str | None, job_id: UUID) -> Job | None:
     row = await db.fetch_row(_GET, owner=owner, job_id=job_id)
     return job_of(row) if row else None
@@ -89,15 +57,6 @@ async def get_input(db: Database, owner: str | None, job_id: UUID) -> JsonText |
 async def get_jobs(db: Database, ids: Collection[UUID]) -> list[Job]:
     """Whoever owns them: for processes that already know whom they answer."""
     return [job_of(row) for row in await db.fetch(_GET_MANY, ids=list(ids))]
-
-
-async def list_jobs(
-    db: Database, owner: str | None, wanted: JobFilter, limit: int, before: UUID | None = None
-) -> list[Job]:
-    """Newest first, without results; `before`: the last id of the page before."""
-    asked = {"before": before, "limit": limit, **asdict(wanted)}
-    rows = await (db.fetch(_LIST_ALL, **asked) if owner is None else db.fetch(_LIST, owner=owner, **asked))
-    return [job_of(row) for row in rows]
 
 
 async def queue_head(db: Database, queue: str, limit: int = 1000) -> list[UUID]:

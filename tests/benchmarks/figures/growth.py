@@ -22,10 +22,11 @@ from deploy.local.postgres import Postgres
 from shared.database.claims import Claimed, claim, start
 from shared.database.entries import Ending
 from shared.database.leases import register_worker
+from shared.database.listing import JobFilter, list_jobs
 from shared.database.migrate import upgrade
 from shared.database.outbox import lease_unpublished, stamp_published
 from shared.database.pool import STATEMENT_TIMEOUT, Database
-from shared.database.reading import JobFilter, get_job, list_jobs, queue_head
+from shared.database.reading import get_job, queue_head
 from shared.database.settlement import Settlement, settle
 from shared.database.submission import insert_jobs
 from shared.errors import DatabaseUnavailable
@@ -59,7 +60,7 @@ class Table:
     worker: UUID
     known: Sequence[UUID]
 
-    def cycle(self, *, first: bool) -> Iterator[tuple[str, Step]]:
+    def cycle(self) -> Iterator[tuple[str, Step]]:
         """The life of 32 jobs, statement by statement, and what clients and the relay ask for meanwhile."""
         jobs = [new_job(INPUT) for _ in range(BATCH)]
         ids = [job.id for job in jobs]
@@ -77,8 +78,8 @@ class Table:
         yield "poll, any age", lambda db: get_job(db, OWNER, random.choice(self.known))
         yield "list", lambda db: list_jobs(db, OWNER, JobFilter(), PAGE)
         yield "list failed", lambda db: list_jobs(db, OWNER, JobFilter(state=JobState.FAILED), PAGE)
-        if first:  # nothing is found however far it looks: with millions of rows that takes seconds
-            yield "list running", lambda db: list_jobs(db, OWNER, JobFilter(state=JobState.RUNNING), PAGE)
+        yield "list queued", lambda db: list_jobs(db, OWNER, JobFilter(state=JobState.QUEUED), PAGE)
+        yield "list running", lambda db: list_jobs(db, OWNER, JobFilter(state=JobState.RUNNING), PAGE)
         yield "sweep", lambda db: lease_unpublished(db, 100)
         yield "queue position", lambda db: queue_head(db, QUEUE)
 
@@ -116,9 +117,9 @@ def _figure(name: str, rounds: Sequence[Times], fewest: int, rows: int, plans: P
 async def _round(tables: Sequence[Table], cycles: int) -> Times:
     """One cycle of each table after the other."""
     times: Times = defaultdict(list)
-    for number in range(cycles):
+    for _ in range(cycles):
         for table in tables:
-            for name, step in table.cycle(first=number == 0):
+            for name, step in table.cycle():
                 times[name, table.rows].append(await _milliseconds(step, table.db))
     return times
 
@@ -135,7 +136,7 @@ async def _milliseconds(step: Step, db: Database) -> float:
 async def _plans(table: Table) -> dict[str, Plans]:
     """Of each step: how Postgres runs its statements."""
     found: dict[str, Plans] = {}
-    for name, step in table.cycle(first=True):
+    for name, step in table.cycle():
         explaining = Explaining(table.db, table.connection)
         await step(explaining)
         found[name] = explaining.plans

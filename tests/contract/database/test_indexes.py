@@ -21,7 +21,9 @@ from shared.database import (
     settlement,
     statistics,
 )
+from shared.database.listing import page
 from shared.database.statement import Statement
+from shared.states import HELD, RETRYABLE, JobState
 
 STATEMENTS: dict[str, tuple[Statement, str]] = {
     "the relay's sweep": (outbox._LEASE, "ix_jobs_unpublished"),
@@ -30,7 +32,6 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "orphans": (reconciliation._REQUEUE_ORPHANS, "ix_jobs_held"),
     "expiry": (reconciliation._EXPIRE, "ix_jobs_queue_deadline"),
     "a queue's head": (reading._QUEUE_HEAD, "ix_jobs_queue_order"),
-    "a page": (reading._LIST, "ix_jobs_owner"),
     "one job": (reading._GET, "pk_jobs"),
     "a key": (repetition._FIND, "ix_jobs_idempotency"),
     "a batch": (repetition._READ_BATCH, "ix_jobs_batch"),
@@ -47,17 +48,40 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "what an attempt says": (attempt_events._WRITE, "pk_jobs"),
 }
 
-# A month's finished jobs, a backlog, a few that run and say much, a few to be published.
+OWNED, BATCH = frozenset({"owner"}), frozenset({"owner", "batch_id"})
+PAGES: dict[str, tuple[Statement, str]] = {
+    "a page": (page(None, OWNED), "ix_jobs_owner"),
+    "a page of a model": (page(None, OWNED | {"model", "task"}), "ix_jobs_owner"),
+    "a page of what succeeded": (page(JobState.SUCCEEDED, OWNED), "ix_jobs_owner"),
+    "a page of all": (page(None, frozenset()), "pk_jobs"),
+    "a page of all that waits": (page(JobState.QUEUED, frozenset()), "ix_jobs_queue_order"),
+    "a page of what waits": (page(JobState.QUEUED, OWNED), "ix_jobs_queue_order"),
+    "a page of what waits for a model": (page(JobState.QUEUED, OWNED | {"model", "task"}), "ix_jobs_queue_order"),
+    **{f"a page of all {state} jobs": (page(state, frozenset()), "ix_jobs_held") for state in HELD},
+    **{f"a page of {state} jobs": (page(state, OWNED), "ix_jobs_held") for state in HELD},
+    **{f"a page of a model's {state} jobs": (page(state, OWNED | {"model"}), "ix_jobs_held") for state in HELD},
+    **{f"a page of {state} jobs": (page(state, OWNED), "ix_jobs_rare") for state in RETRYABLE},
+    **{f"a page of a model's {state} jobs": (page(state, OWNED | {"model"}), "ix_jobs_rare") for state in RETRYABLE},
+    "a page of a batch": (page(None, BATCH), "ix_jobs_batch"),
+    # Whichever holds less.
+    **{f"a batch's {state} jobs": (page(state, BATCH), "(ix_jobs_batch|ix_jobs_rare)") for state in JobState},
+}
+STATEMENTS |= PAGES
+
+# A month's finished jobs, some of which failed; a backlog, a few that run and say much, a few to be published. Every
+# tenth is of a batch.
 FILL = """
     INSERT INTO jobs (id, owner, task, model, version, queue, state, input, max_attempts, available_at, queue_ttl,
-                      queue_deadline, execution_timeout, created_at, published_at, worker, finished_at)
+                      queue_deadline, execution_timeout, created_at, published_at, worker, finished_at, error, batch_id)
     SELECT gen_random_uuid(), 'owner ' || n % 50, 'inference', 'echo', 1, 'queue ' || n % 5, state, '1', 3, now(),
            '1 h', now() + n * interval '1 s', '1 min', now(),
            CASE WHEN n % 20 > 0 THEN now() - n * interval '1 ms' END,
            CASE WHEN state = 'running' THEN gen_random_uuid() END,
-           CASE WHEN state = 'succeeded' THEN now() END
+           CASE WHEN state IN ('succeeded', 'failed') THEN now() END, CASE WHEN state = 'failed' THEN '{}'::jsonb END,
+           CASE WHEN n % 10 = 0 THEN md5((n / 1000)::text)::uuid END
     FROM generate_series(1, 20000) AS n,
-         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 12000 THEN 'queued' ELSE 'succeeded' END AS state);
+         LATERAL (SELECT CASE WHEN n <= 100 THEN 'running' WHEN n <= 12000 THEN 'queued' WHEN n % 40 = 0 THEN 'failed'
+                              ELSE 'succeeded' END AS state);
     INSERT INTO events (job_id, seq, type, at, attempt, data)
     SELECT id, n, 'log', now(), 1, '{}' FROM jobs, generate_series(2, 100) AS n WHERE state = 'running';
     INSERT INTO webhook_deliveries (id, job_id, owner, event, url, host, job, state, next_try_at, created_at, finished_at)

@@ -1,6 +1,5 @@
-"""Reading jobs: one, several, a page of them; and that documents come back as they were sent."""
+"""Reading jobs: one, several, a queue's head; and that documents come back as they were sent."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -8,14 +7,10 @@ import pytest
 from shared.database.claims import claim
 from shared.database.entries import Ending
 from shared.database.pool import Database
-from shared.database.reading import JobFilter, get_input, get_job, get_jobs, get_jobs_of, list_jobs, queue_head
+from shared.database.reading import get_input, get_job, get_jobs, get_jobs_of, queue_head
 from shared.database.settlement import Settlement, settle
-from shared.database.submission import insert_jobs
-from shared.job import Job
-from shared.states import JobState, Task
-from tests.contract.database.stage import OWNER, Stage, new_id, new_job
-
-EVERYTHING = JobFilter()
+from shared.states import JobState
+from tests.contract.database.stage import OWNER, Stage, new_id
 
 # Documents that a parser, or jsonb, would not bring back as they were.
 DOCUMENTS = {
@@ -52,7 +47,6 @@ async def test_a_job_is_read_by_its_owner_only(db: Database, stage: Stage) -> No
     assert (job.id, job.owner) == (job_id, "ada")
     assert await get_job(db, "bob", job_id) is None
     assert await get_input(db, "bob", job_id) is None
-    assert await list_jobs(db, "bob", EVERYTHING, 10) == []
 
 
 async def test_several_jobs_of_several_owners_are_read_at_once(db: Database, stage: Stage) -> None:
@@ -74,58 +68,6 @@ async def test_waiters_read_many_whoever_owns_them(db: Database, stage: Stage) -
     found = await get_jobs(db, [mine, other, new_id()])
     assert {job.id for job in found} == {mine, other}
     assert await get_jobs(db, []) == []
-
-
-async def test_a_list_is_newest_first_without_results(db: Database, stage: Stage, worker: UUID) -> None:
-    first, second = await stage.running(worker), await stage.queued()
-    await settle(db, [Settlement(*first, Ending.SUCCEEDED, result='"large"')])
-    listed = await list_jobs(db, OWNER, EVERYTHING, 10)
-    assert [(job.id, job.state) for job in listed] == [(second, JobState.QUEUED), (first[0], JobState.SUCCEEDED)]
-    assert [job.result for job in listed] == [None, None]
-
-
-async def test_a_list_of_failures_says_why(db: Database, stage: Stage) -> None:
-    await stage.ended(JobState.FAILED)
-    (job,) = await list_jobs(db, OWNER, EVERYTHING, 10)
-    assert job.error is not None
-    assert job.error.message == "no"
-
-
-async def test_pages_follow_each_other_without_gap_or_repetition(db: Database, stage: Stage) -> None:
-    """`before` is the last id of the page before; jobs that come in between do not shift the pages."""
-    ids = [job.id for job in await stage.jobs(5)]
-    first = await list_jobs(db, OWNER, EVERYTHING, 2)
-    await stage.jobs(3)
-    second = await list_jobs(db, OWNER, EVERYTHING, 2, before=first[-1].id)
-    third = await list_jobs(db, OWNER, EVERYTHING, 2, before=second[-1].id)
-    assert [job.id for job in [*first, *second, *third]] == ids[::-1]
-    assert await list_jobs(db, OWNER, EVERYTHING, 2, before=third[-1].id) == []
-
-
-BATCH = new_id()
-FILTERS: dict[str, tuple[JobFilter, Callable[[Job], bool]]] = {
-    "state": (JobFilter(state=JobState.SUCCEEDED), lambda job: job.state == JobState.SUCCEEDED),
-    "model": (JobFilter(model="digits"), lambda job: job.model == "digits"),
-    "task": (JobFilter(task=Task.TRAINING), lambda job: job.task == Task.TRAINING),
-    "batch": (JobFilter(batch_id=BATCH), lambda job: job.batch_id == BATCH),
-    "all at once": (
-        JobFilter(JobState.QUEUED, "digits", Task.TRAINING, BATCH),
-        lambda job: (job.state, job.model, job.task, job.batch_id) == ("queued", "digits", "training", BATCH),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FILTERS)
-async def test_a_list_is_narrowed_to_what_fits_every_condition(name: str, db: Database, stage: Stage) -> None:
-    wanted, fits = FILTERS[name]
-    choices = [(model, task, batch) for model in ("echo", "digits") for task in Task for batch in (None, BATCH)]
-    for model, task, batch in choices:
-        await insert_jobs(db, [new_job(model=model, task=task, batch_id=batch)])
-        await stage.ended(JobState.SUCCEEDED, model=model, task=task, batch_id=batch)
-    everything = await list_jobs(db, OWNER, EVERYTHING, 100)
-    expected = [job.id for job in everything if fits(job)]
-    assert 0 < len(expected) < len(everything)
-    assert [job.id for job in await list_jobs(db, OWNER, wanted, 100)] == expected
 
 
 async def test_the_head_of_a_queue_is_what_waits_in_it_the_oldest_first(

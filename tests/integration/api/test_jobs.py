@@ -1,8 +1,11 @@
 """Lists, results, cancelling, retrying."""
 
+from typing import Any
+from uuid import UUID
+
 import httpx
 import pytest
-from sqlalchemy import null, update
+from sqlalchemy import delete, null, update
 
 from shared.database.pool import Database
 from shared.database.statement import Statement
@@ -31,6 +34,23 @@ async def test_pages_follow_each_other_without_gap_or_repetition(client: httpx.A
 
     assert pages == [ids[4:2:-1], ids[2:0:-1], ids[:1]]
     assert page["next_cursor"] is None
+
+
+async def test_a_cursor_stays_right_while_jobs_come_end_and_go(
+    client: httpx.AsyncClient, submit: Submit, db: Database
+) -> None:
+    ids = [(await submit())["id"] for _ in range(6)]
+    seen: list[str] = []
+    page: dict[str, Any] = {"next_cursor": None}
+    while not seen or page["next_cursor"]:
+        cursor = {"cursor": page["next_cursor"]} if seen else {}
+        page = (await client.get("/v1/jobs", params={"state": "queued", "limit": "2", **cursor})).json()
+        seen += [job["id"] for job in page["jobs"]]
+        await submit()
+        await client.post(f"/v1/jobs/{ids[3]}/cancel")
+        await db.fetch(Statement("delete", delete(jobs_table).where(jobs_table.c.id == UUID(seen[-1]))))
+
+    assert seen == [ids[number] for number in (5, 4, 2, 1, 0)]
 
 
 async def test_filters_add_up(client: httpx.AsyncClient, submit: Submit, worker: HandWorker) -> None:
