@@ -28,6 +28,9 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class Assets(StaticFiles):
+    async def check_config(self) -> None:
+        """Where the page is not built yet, its files are not there: that is no fault of the API's."""
+
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = FOR_EVER

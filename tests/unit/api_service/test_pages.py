@@ -59,6 +59,7 @@ async def test_nothing_else_is_served(client: httpx.AsyncClient, path: str) -> N
 async def test_without_a_page_it_says_how_to_get_one(tmp_path: Path, folder: Path) -> None:
     async with serving(tmp_path / "nowhere") as client:
         answer = await client.get("/")
+        assert (await client.get("/assets/page-1.js")).status_code == 404
 
     assert "make page" in answer.text
     assert answer.headers["content-type"].startswith("text/html")
