@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from api_service.errors import BodyTooLarge, DoesNotFit, MalformedBody
 from api_service.idempotency import Key, canonical, digest_of_list
 from api_service.submission import Intake, Submission
+from api_service.well_formed import check_json
 from shared.errors import Fault, UnknownModel
 from shared.job import NewJob
 
@@ -50,7 +51,7 @@ def split_batch(body: bytes) -> list[bytes]:
     try:
         items: tuple[Raw, ...] = msgspec.structs.astuple(_decode(body).jobs)
     except msgspec.ValidationError as error:
-        raise DoesNotFit("The body is not a batch.", [_misfit(str(error))]) from None
+        raise DoesNotFit("The body is not a batch.", [_misfit(body, str(error))]) from None
     except RecursionError:
         raise MalformedBody("The body is nested too deeply.") from None
     except UnicodeDecodeError:
@@ -60,9 +61,10 @@ def split_batch(body: bytes) -> list[bytes]:
     return [bytes(item) for item in items if item is not _NONE]
 
 
-def _misfit(message: str) -> Fault:
-    if "`array` of at" in message:
+def _misfit(body: bytes, message: str) -> Fault:
+    if "`array` of at" in message:  # what comes after the last one that counts is not looked at
         return Fault("/jobs", f"Expected `array` of 1 to {MAX_JOBS} submissions")
+    check_json(body)
     if message.endswith("`$.jobs`"):
         return Fault("/jobs", message.partition(" - at ")[0])
     return Fault("", message)

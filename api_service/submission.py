@@ -14,6 +14,7 @@ from api_service.idempotency import Key
 from api_service.schema_check import SchemaCheck, pointer
 from api_service.webhook_field import Webhook, webhook_faults, webhook_text
 from api_service.webhooks.rules import UrlRules
+from api_service.well_formed import check_json
 from shared.catalogue import JsonSchema, ModelDescription
 from shared.errors import Fault
 from shared.job import JsonText, NewJob
@@ -86,6 +87,7 @@ def _misfit(body: bytes, error: msgspec.ValidationError) -> Exception:
     try:
         given = _decode_fields(body)
     except msgspec.ValidationError:
+        check_json(body)
         return DoesNotFit("The body is not an object.", [Fault("", str(error))])
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as malformed:
         return MalformedBody(f"{malformed}.")

@@ -57,7 +57,8 @@ async def test_a_thousand_are_taken_and_no_more(client: httpx.AsyncClient) -> No
     assert answer.status_code == 202
     assert len(answer.json()["jobs"]) == len({one["id"] for one in answer.json()["jobs"]}) == 1000
 
-    for jobs in ([], [job()] * 1001, None, {}):
+    others: list[Any] = [[], [job()] * 1001, None, {}]
+    for jobs in others:
         problem = await refused(client, jobs, 422)
         assert [fault["path"] for fault in problem["errors"]] == ["/jobs"]
 

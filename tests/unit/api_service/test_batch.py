@@ -36,7 +36,18 @@ def test_what_is_no_batch_is_refused_with_the_place(sent: bytes, path: str) -> N
     assert [fault.path for fault in refused.value.faults] == [path]
 
 
-@pytest.mark.parametrize("sent", [b"", b'{"jobs": [1', b'{"jobs": [NaN]}', b'{"jobs": [' + b"[" * 100_000])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"[[",
+        b'{"jobs": {"a": 1',
+        b'{"jobs": "\xff"}',
+        b'{"jobs": [1',
+        b'{"jobs": [NaN]}',
+        b'{"jobs": [' + b"[" * 100_000,
+    ],
+)
 def test_what_is_not_json_is_refused(sent: bytes) -> None:
     with pytest.raises(MalformedBody):
         split_batch(sent)
