@@ -6,7 +6,6 @@ from uuid import uuid4
 import httpx
 
 UNKNOWN = "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55"
-HOLD = 3600.0  # seconds: a job that runs until it is cancelled
 
 
 def echo(value: Any = 1, *, seconds: float = 0, behave: str = "ok", **fields: Any) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def key() -> dict[str, str]:
 
 def problem(answer: httpx.Response, status: int, *paths: str) -> dict[str, Any]:
     """The answer is a problem of this status, with faults at these places at least."""
-    assert answer.status_code == status, (answer.status_code, answer.text)
+    assert answer.status_code == status, (answer.status_code, answer.text[:500])
     assert answer.headers["Content-Type"].partition(";")[0] == "application/problem+json"
     body: dict[str, Any] = answer.json()
     assert body["status"] == status

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.end_to_end.client import Client
-from tests.end_to_end.contract.asking import HOLD, UNKNOWN, echo, problem
+from tests.end_to_end.contract.asking import UNKNOWN, echo, problem
+from tests.end_to_end.contract.conftest import Hold
 
 PNG = io.BytesIO()
 Image.new("L", (8, 8), 255).save(PNG, "PNG")
@@ -146,9 +147,9 @@ async def test_a_secret_is_rotated(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/webhook-secret")).json()["secret"] == rotated
 
 
-async def test_a_stream_ends_with_a_cancellation(http: httpx.AsyncClient) -> None:
+async def test_a_stream_ends_with_a_cancellation(hold: Hold, http: httpx.AsyncClient) -> None:
     """Closed after the terminal state, whichever."""
-    job = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    job = await hold()
     reading = asyncio.create_task(stream(http, job["urls"]["events"]))
     await http.post(job["urls"]["cancel"])
     async with asyncio.timeout(30):

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.end_to_end.client import Client
-from tests.end_to_end.contract.asking import HOLD, UNKNOWN, echo, key, problem
+from tests.end_to_end.contract.asking import UNKNOWN, echo, key, problem
+from tests.end_to_end.contract.conftest import Hold
 
 FIELDS = {
     *("id", "task", "model", "version", "state", "queue", "progress", "attempt", "charged", "max_attempts"),
@@ -110,9 +111,9 @@ async def test_what_is_known_is_not_sent_again(http: httpx.AsyncClient) -> None:
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
-async def test_an_unfinished_job_says_when_to_ask_again(http: httpx.AsyncClient) -> None:
+async def test_an_unfinished_job_says_when_to_ask_again(hold: Hold, http: httpx.AsyncClient) -> None:
     """`Retry-After` while unfinished."""
-    job = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    job = await hold()
     answer = await http.get(job["urls"]["self"])
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     await http.post(job["urls"]["cancel"])
@@ -130,26 +131,28 @@ async def test_a_finished_job_answers_at_once(http: httpx.AsyncClient) -> None:
     job = (await http.post("/v1/jobs", json=echo(), headers={"Prefer": "wait=20"})).json()
     begun = time.monotonic()
     for ask in ({"params": {"wait": 30}}, {"headers": {"Prefer": "wait=30"}}):
-        assert (await http.get(job["urls"]["self"], **ask)).status_code == 200  # type: ignore[arg-type]
+        assert (await http.get(job["urls"]["self"], **ask)).status_code == 200
     assert time.monotonic() - begun < 20
 
 
-async def test_a_wait_with_a_tag_answers_when_it_differs(client: Client, http: httpx.AsyncClient) -> None:
+async def test_a_wait_with_a_tag_answers_when_it_differs(hold: Hold, client: Client, http: httpx.AsyncClient) -> None:
     """With `If-None-Match` it answers when the ETag differs, else 304 after N s."""
-    job = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
-    await client.reaches(job["id"], "running")
-    await asyncio.sleep(1.5)  # no change is to come: its start has been noted, and nothing else moves
-    tag = (await http.get(job["urls"]["self"])).headers["ETag"]
-    same = await http.get(job["urls"]["self"], params={"wait": 1}, headers={"If-None-Match": tag})
-    assert same.status_code == 304
-    waiting = asyncio.create_task(http.get(job["urls"]["self"], params={"wait": 30}, headers={"If-None-Match": tag}))
+    await client.reaches((await hold())["id"], "running")
+    job = await hold()  # behind the other: after a while nothing happens to it
+    url, tag = job["urls"]["self"], '"none"'
+    while (answer := await http.get(url, params={"wait": 1}, headers={"If-None-Match": tag})).status_code == 200:
+        tag = answer.headers["ETag"]
+    assert (answer.status_code, answer.content) == (304, b"")
+    waiting = asyncio.create_task(http.get(url, params={"wait": 30}, headers={"If-None-Match": tag}))
     await http.post(job["urls"]["cancel"])
     assert (await waiting).json()["state"] in {"cancelling", "cancelled"}
 
 
-async def test_a_wait_without_a_tag_answers_when_it_has_finished(client: Client, http: httpx.AsyncClient) -> None:
+async def test_a_wait_without_a_tag_answers_when_it_has_finished(
+    hold: Hold, client: Client, http: httpx.AsyncClient
+) -> None:
     """Without, when finished, else 200 as it is after N s."""
-    job = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    job = await hold()
     await client.reaches(job["id"], "running")
     unfinished = await http.get(job["urls"]["self"], headers={"Prefer": "wait=1"})
     assert (unfinished.status_code, unfinished.json()["state"]) == (200, "running")
@@ -174,11 +177,11 @@ async def test_a_result_comes_bare(client: Client, http: httpx.AsyncClient) -> N
     assert (answer.status_code, answer.json()) == (200, {"value": ["bare"]})
 
 
-async def test_without_a_result_there_is_a_conflict(client: Client, http: httpx.AsyncClient) -> None:
+async def test_without_a_result_there_is_a_conflict(hold: Hold, client: Client, http: httpx.AsyncClient) -> None:
     """409 not finished or ended without one."""
     failed = await client.run("echo", {"value": 1, "behave": "raise"})
     problem(await http.get(failed["urls"]["result"]), 409)
-    waiting = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    waiting = await hold()
     problem(await http.get(waiting["urls"]["result"]), 409)
     await http.post(waiting["urls"]["cancel"])
 
@@ -201,9 +204,9 @@ async def test_what_is_not_there_is_not_found(http: httpx.AsyncClient, what: str
     problem(await http.get(f"/v1/jobs/no-uuid{what}"), 404)
 
 
-async def test_cancelling_twice_is_the_same_as_once(http: httpx.AsyncClient) -> None:
+async def test_cancelling_twice_is_the_same_as_once(hold: Hold, http: httpx.AsyncClient) -> None:
     """200 if cancelled now or before, 202 while it is stopping, 409 if it finished otherwise."""
-    job = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    job = await hold()
     first = await http.post(job["urls"]["cancel"])
     assert first.status_code in {200, 202}
     assert first.json()["state"] == {200: "cancelled", 202: "cancelling"}[first.status_code]
@@ -225,9 +228,9 @@ async def test_only_what_ended_badly_is_retried(client: Client, http: httpx.Asyn
     problem(await http.post(done["urls"]["retry"]), 409)
 
 
-async def test_deleting_is_for_good(client: Client, http: httpx.AsyncClient) -> None:
+async def test_deleting_is_for_good(hold: Hold, client: Client, http: httpx.AsyncClient) -> None:
     """204 for a finished job; 409 otherwise; afterwards 404."""
-    job = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    job = await hold()
     problem(await http.delete(job["urls"]["self"]), 409)
     await http.post(job["urls"]["cancel"])
     await client.finished(job["id"])
@@ -237,9 +240,9 @@ async def test_deleting_is_for_good(client: Client, http: httpx.AsyncClient) -> 
         problem(answer, 404)
 
 
-async def test_nothing_expires_that_was_taken_in_time(http: httpx.AsyncClient) -> None:
+async def test_what_waits_too_long_expires(hold: Hold, http: httpx.AsyncClient) -> None:
     """Past `queue_deadline` → expired, with `queue_expired`; `retry` → queued."""
-    blocker = (await http.post("/v1/jobs", json=echo(seconds=HOLD))).json()
+    blocker = await hold()
     late = (await http.post("/v1/jobs", json=echo(queue_ttl=0.5))).json()
     ended = (await http.get(late["urls"]["self"], params={"wait": 30})).json()
     await http.post(blocker["urls"]["cancel"])
