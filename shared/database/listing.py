@@ -48,15 +48,17 @@ async def list_jobs(
 def page(state: JobState | None, given: frozenset[str]) -> Statement:
     """given: which of the columns owner, model, task and batch_id are compared with parameters of their names.
 
-    The state stands in the text, for the partial indexes. A batch is at most a thousand rows, whatever their state;
-    otherwise what waits or runs is sought in the index of those who wait or run: among all jobs it may be anywhere.
+    The state stands in the text, for the partial indexes. What waits or runs is not sought among all of an owner's jobs,
+    where it may be anywhere or nowhere, but in the index of all that waits or runs.
     """
     rows = select(*LISTED_COLUMNS).where(jobs.c.id < bindparam("before", type_=Uuid))
     rows = rows.where(*(jobs.c[name] == bindparam(name, type_=jobs.c[name].type) for name in sorted(given)))
     if state is not None:
         rows = rows.where(is_state(state))
-    if "batch_id" not in given:
-        rows = _queued(rows) if state is JobState.QUEUED else _held(rows) if state in HELD else rows
+    if state is JobState.QUEUED:
+        rows = _queued(rows)
+    elif state in HELD:
+        rows = _held(rows)
     return Statement(f"list_{state or 'all'}_jobs", _newest(rows))
 
 
