@@ -1,5 +1,7 @@
 """Methods that a path has not."""
 
+import re
+
 import httpx
 import pytest
 
@@ -25,6 +27,16 @@ async def test_allow_names_all_that_there_are(
 
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+async def test_every_path_names_its_methods(any_client: httpx.AsyncClient) -> None:
+    """Those that the document has for it."""
+    paths = (await any_client.get("/openapi.json")).json()["paths"]
+
+    for path, calls in paths.items():
+        answer = await any_client.patch(re.sub(r"{\w+}", "1", path))
+        assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json"), path
+        assert set(answer.headers["allow"].split(", ")) == {method.upper() for method in calls}, path
 
 
 async def test_a_path_under_a_job_is_not_mistaken_for_a_batch(any_client: httpx.AsyncClient) -> None:

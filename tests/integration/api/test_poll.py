@@ -47,6 +47,9 @@ async def test_what_the_client_has_already_is_304(client: httpx.AsyncClient, sub
         answer = await client.get(url, headers={"If-None-Match": known})
         assert (answer.status_code, answer.content) == (304, b"")
         assert answer.headers["etag"] == tag
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["vary"] == "Authorization, Prefer"
+        assert int(answer.headers["retry-after"]) >= 1
     for known in ('"other"', with_input, "nonsense"):
         assert (await client.get(url, headers={"If-None-Match": known})).status_code == 200
     same = await client.get(url, params={"include": "input"}, headers={"If-None-Match": with_input})
@@ -132,6 +135,21 @@ async def test_a_finished_job_is_answered_without_waiting(
     assert (answer.json()["state"], unchanged.status_code) == ("succeeded", 304)
 
 
+@pytest.mark.parametrize(
+    ("prefer", "applied"), [("wait=100000", "wait=60"), ("wait=0", "wait=0"), ("wait=soon", None), ("wait=-1", None)]
+)
+async def test_a_preference_is_clamped_or_ignored(
+    client: httpx.AsyncClient, submit: Submit, prefer: str, applied: str | None
+) -> None:
+    """Never refused, as the parameter is."""
+    job = await submit()
+    await client.post(job["urls"]["cancel"])
+
+    answer = await client.get(job["urls"]["self"], headers={"Prefer": prefer})
+
+    assert (answer.status_code, answer.headers.get("preference-applied")) == (200, applied)
+
+
 async def test_nobody_sees_a_job_go_backwards(client: httpx.AsyncClient, submit: Submit, worker: HandWorker) -> None:
     """Cancelling is answered with the new state; polls right after it must not tell the one before."""
     for _ in range(30):
@@ -147,3 +165,13 @@ async def test_places_in_the_queue(client: httpx.AsyncClient, submit: Submit) ->
     places = [(await client.get(job["urls"]["self"])).json()["queue_position"] for job in jobs]
 
     assert places == [1, 2, 3]
+
+
+async def test_a_place_beyond_a_thousand_is_not_told(client: httpx.AsyncClient, submit: Submit) -> None:
+    body = {"jobs": [{"model": "reverse", "input": {"text": ""}}] * 1000}
+    last = (await client.post("/v1/jobs/batch", json=body)).json()["jobs"][-1]
+    beyond = await submit()
+
+    places = [(await client.get(job["urls"]["self"])).json()["queue_position"] for job in (last, beyond)]
+
+    assert places == [1000, None]

@@ -160,6 +160,15 @@ async def test_too_large_a_body_is_refused_before_it_is_read(any_client: httpx.A
     assert (await any_client.get("/healthz")).status_code == 200
 
 
+async def test_an_input_may_have_a_mebibyte_to_the_byte(any_client: httpx.AsyncClient) -> None:
+    full = '"' + "x" * (2**20 - 2) + '"'
+
+    taken = await any_client.post("/v1/jobs", content=f'{{"model": "anything", "input": {full}}}'.encode())
+    refused = await any_client.post("/v1/jobs", content=f'{{"model": "anything", "input": {full[:-1]}x"}}'.encode())
+
+    assert (taken.status_code, refused.status_code) == (202, 413)
+
+
 async def test_metadata_is_an_object_and_limited(any_client: httpx.AsyncClient) -> None:
     body = {"model": "anything", "input": 1}
 
