@@ -86,11 +86,12 @@ async def test_duplicate_keys_are_no_fault_of_the_server(one: Server) -> None:
     assert status(answer) in {202, 400, 422}
 
 
-async def test_a_compressed_body_is_not_decoded(one: Server) -> None:
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch"])
+async def test_a_compressed_body_is_not_decoded(one: Server, path: str) -> None:
     bomb = gzip.compress(b" " * (64 * MIB))
     before = psutil.Process().memory_info().rss
 
-    answer = await exchange(one, post(bomb, JSON + "Content-Encoding: gzip\r\n"))
+    answer = await exchange(one, post(bomb, JSON + "Content-Encoding: gzip\r\n", path))
 
     assert status(answer) == 415
     assert b"Content-Encoding" in answer
@@ -131,9 +132,12 @@ async def test_a_head_that_does_not_end_is_given_up(one: Server, monkeypatch: py
             assert (await reader.read()).count(b"HTTP/1.1 200") == answers
 
 
-async def test_a_body_without_an_end_is_cut_at_the_limit(one: Server) -> None:
-    """Chunked, and far more than allowed: memory stays as it is."""
-    head = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n".encode()
+@pytest.mark.parametrize(
+    ("path", "code"), [("/v1/jobs", 413), ("/v1/jobs/batch", 413), ("/v1/jobs/x/cancel", 404), ("/nowhere", 404)]
+)
+async def test_a_body_without_an_end_is_cut_at_the_limit(one: Server, path: str, code: int) -> None:
+    """Chunked, and far more than allowed, or than anybody asked for: memory stays as it is."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n".encode()
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     before = psutil.Process().memory_info().rss
     async with connection(one) as (reader, writer), asyncio.timeout(20):
@@ -143,7 +147,7 @@ async def test_a_body_without_an_end_is_cut_at_the_limit(one: Server) -> None:
             await writer.drain()
         answer = await reader.read(4096)
 
-    assert status(answer) == 413
+    assert status(answer) == code
     assert psutil.Process().memory_info().rss - before < 32 * MIB
 
 
@@ -173,12 +177,13 @@ async def test_a_strange_request_is_refused_or_dropped(one: Server, sent: bytes)
     assert status(await exchange(one, sent, ends=True)) < 500
 
 
-async def test_ten_thousand_form_parts_are_no_json(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch"])
+async def test_ten_thousand_form_parts_are_no_json(client: httpx.AsyncClient, path: str) -> None:
     parts = (
         b"".join(b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' for _ in range(10_000)) + b"--x--\r\n"
     )
 
-    answer = await client.post("/v1/jobs", content=parts, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    answer = await client.post(path, content=parts, headers={"Content-Type": "multipart/form-data; boundary=x"})
 
     assert answer.status_code == 415
 
