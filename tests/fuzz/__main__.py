@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from deploy.local.system import LocalSystem
 from tests.fuzz.run import SYSTEM, fuzz
 
-THOROUGH = ("--max-examples", "450")  # some 5,000 requests
+THOROUGH = ("--max-examples", "500")  # more than 5,000 requests
 
 
 async def main(options: list[str]) -> int:

@@ -57,11 +57,14 @@ PAGES: dict[str, tuple[Statement, str]] = {
     "a page of all that waits": (page(JobState.QUEUED, frozenset()), "ix_jobs_queue_order"),
     "a page of what waits": (page(JobState.QUEUED, OWNED), "ix_jobs_queue_order"),
     "a page of what waits for a model": (page(JobState.QUEUED, OWNED | {"model", "task"}), "ix_jobs_queue_order"),
-    **{f"a page of all {state} jobs": (page(state, frozenset()), "ix_jobs_held") for state in HELD},
-    **{f"a page of {state} jobs": (page(state, OWNED), "ix_jobs_held") for state in HELD},
-    **{f"a page of a model's {state} jobs": (page(state, OWNED | {"model"}), "ix_jobs_held") for state in HELD},
-    **{f"a page of {state} jobs": (page(state, OWNED), "ix_jobs_rare") for state in RETRYABLE},
-    **{f"a page of a model's {state} jobs": (page(state, OWNED | {"model"}), "ix_jobs_rare") for state in RETRYABLE},
+    **{f"a page of all {state} jobs": (page(state, frozenset()), "ix_jobs_held") for state in sorted(HELD)},
+    **{f"a page of {state} jobs": (page(state, OWNED), "ix_jobs_held") for state in sorted(HELD)},
+    **{f"a page of a model's {state} jobs": (page(state, OWNED | {"model"}), "ix_jobs_held") for state in sorted(HELD)},
+    **{f"a page of {state} jobs": (page(state, OWNED), "ix_jobs_rare") for state in sorted(RETRYABLE)},
+    **{
+        f"a page of a model's {state} jobs": (page(state, OWNED | {"model"}), "ix_jobs_rare")
+        for state in sorted(RETRYABLE)
+    },
     "a page of a batch": (page(None, BATCH), "ix_jobs_batch"),
     # Whichever holds less.
     **{f"a batch's {state} jobs": (page(state, BATCH), "(ix_jobs_batch|ix_jobs_rare)") for state in JobState},
