@@ -26,14 +26,19 @@ from api_service.pace import Paces
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
 from api_service.request_times import RequestTimes, Timed
-from api_service.routes import batch, catalogue, events, health, jobs, poll, statistics, submit, webhooks
+from api_service.routes import batch, catalogue, events, health, jobs, poll, statistics, submit, uploads, webhooks
 from api_service.runtime import Runtime
 from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
 from api_service.statistics import Statistics, queues_of
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake, Limits
+from api_service.uploads.documents import Documents
+from api_service.uploads.gone import refused_as_gone
+from api_service.uploads.inputs import Inputs
+from api_service.uploads.intake import UploadIntake
 from api_service.waiting import Watcher
+from shared.blobs import Blobs
 from shared.database.catalogue import read_catalogue
 from shared.database.events import find_event_news, read_events
 from shared.database.pool import Database
@@ -41,6 +46,7 @@ from shared.database.reading import get_jobs, get_jobs_of, queue_head
 from shared.database.repetition import find_submissions
 from shared.database.statistics import read_pace
 from shared.database.submission import insert_each, insert_jobs
+from shared.database.uploads import find_uploads
 from shared.job import Job, NewJob
 from shared.settings import DatabaseSettings
 
@@ -86,7 +92,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(Timed, times=times)  # outermost: what is refused is counted as well
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, batch, jobs, events, catalogue, statistics, webhooks, health):
+    for calls in (submit, poll, batch, jobs, uploads, events, catalogue, statistics, webhooks, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)
@@ -104,19 +110,23 @@ def _compose(
     """-> (what requests are answered with, what runs beside them)."""
 
     async def store(new: Sequence[NewJob]) -> Sequence[Job | None]:
-        stored = await insert_each(db, new)
+        with refused_as_gone():
+            stored = await insert_each(db, new)
         fresh = [job for job, row in zip(new, stored, strict=True) if row is not None]
         counts.submitted += len(fresh)
         stage.on_committed(fresh)
         return stored
 
     async def store_together(new: Sequence[NewJob]) -> list[Job]:
-        stored = await insert_jobs(db, new)
+        with refused_as_gone():
+            stored = await insert_jobs(db, new)
         counts.submitted += len(stored)
         stage.on_committed(new)
         return stored
 
-    intake = Intake(known_models, SchemaCheck(), _limits(settings))
+    blobs, schemas = Blobs(settings.blob_url), SchemaCheck()
+    documents = Documents(blobs, settings.blob_url, schemas, here=settings.inline_input_limit)
+    intake = Intake(known_models, Inputs(schemas, documents, partial(find_uploads, db)), _limits(settings))
     statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask, counts=counts)
     watcher = Watcher(statuses.get, partial(get_jobs, db), statuses.saw)
     event_streams = EventStreams(
@@ -130,6 +140,7 @@ def _compose(
         batches=BatchIntake(intake, settings.body_limit),
         submissions=Gathered(store, size=lambda job: len(job.input)),
         store_together=store_together,
+        uploads=UploadIntake(db, blobs, settings.upload_limit),
         once=Once(Gathered(partial(find_submissions, db)).ask),
         statuses=statuses,
         watcher=watcher,
@@ -176,6 +187,7 @@ def _on_news(
 def _limits(settings: ApiSettings) -> Limits:
     return Limits(
         input_bytes=settings.inline_input_limit,
+        documents_bytes=settings.upload_limit,
         metadata_bytes=settings.metadata_limit,
         default_queue_ttl=settings.default_queue_ttl,
         max_queue_ttl=settings.max_queue_ttl,

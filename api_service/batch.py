@@ -94,14 +94,19 @@ class BatchIntake:
     async def accept(
         self, owner: str, items: Sequence[bytes], traceparent: str | None = None, key: Key | None = None
     ) -> list[NewJob]:
-        """In order. Raises MalformedBody or BodyTooLarge for the first that is so, DoesNotFit for all that do not fit."""
+        """In order. Raises MalformedBody or BodyTooLarge for the first that is so, DoesNotFit for all that do not fit.
+
+        Raises BlobsUnavailable, DatabaseUnavailable.
+        """
         accepted: list[NewJob] = []
         faults: list[Fault] = []
         misfits = 0
+        allowance = self._intake.allowance()
         for number, item in enumerate(items):
             self._check_size(number, item)
             try:
-                accepted.append(await self._intake.accept(owner, item, traceparent, key if number == 0 else None))
+                own_key = key if number == 0 else None
+                accepted.append(await self._intake.accept(owner, item, traceparent, own_key, allowance))
             except UnknownModel as error:
                 misfits += 1
                 faults.append(Fault(f"/jobs/{number}/model", str(error)))

@@ -27,6 +27,24 @@ class NotJson(TorchrelayError):
     code = "unsupported_media_type"
 
 
+class EncodedBody(TorchrelayError):
+    """The body is compressed, or encoded in another way."""
+
+    code = "unsupported_media_type"
+
+
+class MalformedForm(TorchrelayError):
+    """A form that cannot be read, or has anything but one file in it."""
+
+    code = "malformed_form"
+
+
+class UploadsBusy(TorchrelayError):
+    """This process receives as many files as it can at once."""
+
+    code = "uploads_busy"
+
+
 class DoesNotFit(TorchrelayError):
     """What was asked is JSON, or a query, but not one that fits. `faults` say where and why."""
 

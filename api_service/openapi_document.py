@@ -14,6 +14,7 @@ from api_service.health import Readiness
 from api_service.problems import Problem
 from api_service.statistics_views import StatsView
 from api_service.submission import Submission
+from api_service.uploads.views import UploadView
 from api_service.views import BatchView, JobPage, JobView
 from api_service.webhooks.views import DeliveryList, SecretView
 
@@ -25,6 +26,10 @@ stable `code`.
 """
 TAGS = [
     {"name": "Jobs", "description": "Submit, ask, follow, list, cancel, retry."},
+    {
+        "name": "Uploads",
+        "description": "Files for inputs to refer to, and inputs that are too large to be sent with a job.",
+    },
     {"name": "Webhooks", "description": "Who is told when a job has ended, and what came of it."},
     {"name": "Models and workers", "description": "What can be run, and who runs it."},
     {"name": "Statistics", "description": "How the queues are doing."},
@@ -36,6 +41,7 @@ _TYPES = (
     JobView,
     JobPage,
     BatchView,
+    UploadView,
     ModelView,
     ModelList,
     WorkerList,

@@ -17,17 +17,28 @@ from api_service.errors import (
     BodyTooLarge,
     BodyTooSlow,
     DoesNotFit,
+    EncodedBody,
     ForeignHost,
     KeyReused,
     MalformedBody,
+    MalformedForm,
     MalformedKey,
     NotJson,
     ResultGone,
     ScopeTooSmall,
     StillStoring,
     Unauthenticated,
+    UploadsBusy,
 )
-from shared.errors import DatabaseUnavailable, Fault, TorchrelayError, UnknownJob, UnknownModel, WrongState
+from shared.errors import (
+    BlobsUnavailable,
+    DatabaseUnavailable,
+    Fault,
+    TorchrelayError,
+    UnknownJob,
+    UnknownModel,
+    WrongState,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +58,7 @@ class Kind:
 KINDS: Mapping[type[TorchrelayError], Kind] = {
     MalformedBody: Kind(HTTPStatus.BAD_REQUEST, "The body is not JSON"),
     MalformedKey: Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key cannot be one"),
+    MalformedForm: Kind(HTTPStatus.BAD_REQUEST, "The form cannot be used"),
     Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "Who are you?", {"WWW-Authenticate": "Bearer"}),
     ScopeTooSmall: Kind(HTTPStatus.FORBIDDEN, "Your credentials do not allow this"),
     ForeignHost: Kind(HTTPStatus.FORBIDDEN, "This host is not served"),
@@ -59,6 +71,7 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
     # The server throws the rest of the body away. Closing at once would cost the client this answer.
     BodyTooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     NotJson: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
+    EncodedBody: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must not be encoded"),
     DoesNotFit: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not fit"),
     KeyReused: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for something else"),
     DatabaseUnavailable: Kind(
@@ -67,6 +80,13 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
         {"Retry-After": "2"},
         "Try again in a moment. A submission may or may not have been stored.",
     ),
+    BlobsUnavailable: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The store for files does not answer",
+        {"Retry-After": "10"},
+        "Try again in a moment.",
+    ),
+    UploadsBusy: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads at once", {"Retry-After": "5"}),
 }
 INTERNAL = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", detail="It has been logged.")
 

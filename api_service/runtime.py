@@ -18,6 +18,7 @@ from api_service.queue_position import QueuePositions
 from api_service.statistics import Statistics
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake
+from api_service.uploads.intake import UploadIntake
 from api_service.waiting import Watcher
 from shared.database.pool import Database
 from shared.job import Job, NewJob
@@ -37,6 +38,7 @@ class Runtime:
     submissions: Gathered[NewJob, Job | None]  # None: the job's key is taken
     store_together: Callable[[Sequence[NewJob]], Awaitable[list[Job]]]
     once: Once
+    uploads: UploadIntake
     statuses: StatusCache
     watcher: Watcher
     event_streams: EventStreams

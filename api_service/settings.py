@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from api_service.webhooks.settings import WebhookSettings
+from shared.settings import BlobSettings
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -16,7 +17,7 @@ DAY = 24 * 60 * MINUTE
 LONGEST = 100 * 365 * DAY  # within what the database has intervals for
 
 
-class ApiSettings(WebhookSettings):
+class ApiSettings(BlobSettings, WebhookSettings):
     """Sizes in bytes, times in seconds."""
 
     api_host: str = Field(default="127.0.0.1", description="the address to listen on")

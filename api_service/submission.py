@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Raw
@@ -11,7 +12,8 @@ from uuid_utils.compat import uuid7
 from api_service.catalogue_cache import CatalogueCache
 from api_service.errors import BodyTooLarge, DoesNotFit, MalformedBody
 from api_service.idempotency import Key
-from api_service.schema_check import SchemaCheck, pointer
+from api_service.schema_check import pointer
+from api_service.uploads.inputs import Allowance, Inputs
 from api_service.webhook_field import Webhook, webhook_faults, webhook_text
 from api_service.webhooks.rules import UrlRules
 from api_service.well_formed import check_json
@@ -29,7 +31,13 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A job to be run. What is left out is the model's default, or else the system's."""
 
     model: Annotated[str, Meta(description="See /v1/models.", examples=["digits"])]
-    input: Annotated[Raw, Meta(description="What the model is given: JSON that fits its `input_schema`.")]
+    input: Annotated[
+        Raw,
+        Meta(
+            description='What the model is given: JSON that fits its `input_schema`, or `{"upload": "<id>"}` of an upload '
+            "with such a document."
+        ),
+    ]
     version: Annotated[int, Meta(description="The model's default version if left out.")] | None = None
     task: Task = Task.INFERENCE
     queue_ttl: Annotated[float, Meta(gt=0, description="Seconds that it may wait before it expires.")] | None = None
@@ -50,6 +58,7 @@ class Limits:
     """Defaults and caps of what a submission may say. Sizes in bytes, times in seconds."""
 
     input_bytes: int
+    documents_bytes: int  # of inputs that are uploads, in all that one request submits
     metadata_bytes: int
     default_queue_ttl: float
     max_queue_ttl: float
@@ -117,31 +126,46 @@ def _located(path: str, message: str) -> Fault:
 class Intake:
     """Turns submissions into jobs that can be stored."""
 
-    def __init__(self, catalogue: CatalogueCache, schemas: SchemaCheck, limits: Limits) -> None:
+    def __init__(self, catalogue: CatalogueCache, inputs: Inputs, limits: Limits) -> None:
         self._catalogue = catalogue
-        self._schemas = schemas
+        self._inputs = inputs
         self._limits = limits
 
-    async def accept(self, owner: str, body: bytes, traceparent: str | None = None, key: Key | None = None) -> NewJob:
-        """Raises MalformedBody, BodyTooLarge, UnknownModel or DoesNotFit."""
+    def allowance(self) -> Allowance:
+        """For all submissions of one request."""
+        return Allowance(self._limits.documents_bytes)
+
+    async def accept(
+        self,
+        owner: str,
+        body: bytes,
+        traceparent: str | None = None,
+        key: Key | None = None,
+        allowance: Allowance | None = None,
+    ) -> NewJob:
+        """allowance: what is left of the request's, if it submits several.
+
+        Raises MalformedBody, BodyTooLarge, UnknownModel, DoesNotFit, BlobsUnavailable or DatabaseUnavailable.
+        """
         submission = parse_submission(body)
         limits = self._limits
         input_bytes = bytes(submission.input)
         if len(input_bytes) > limits.input_bytes:
-            raise BodyTooLarge(
-                f"The input may have {limits.input_bytes} bytes. Larger ones will go through /v1/uploads."
-            )
+            raise BodyTooLarge(f"The input may have {limits.input_bytes} bytes. Larger ones go through /v1/uploads.")
         input_text, metadata = _text(input_bytes), self._metadata(submission.metadata)
         model = (await self._catalogue.version(submission.model, submission.version)).description
         faults = self._limit_faults(submission)
         if submission.webhook is not None:
             faults += webhook_faults(submission.webhook, limits.webhook_urls)
+        uploads: tuple[UUID, ...] = ()
         schema = _schema(model, submission.task)
         if schema is None:
             faults.append(Fault("/task", f"the model's tasks are: {', '.join(model.tasks)}"))
         else:
-            found = self._schemas.faults((model.name, model.version, submission.task), schema, input_bytes)
-            faults += [Fault(f"/input{fault.path}", fault.message) for fault in found]
+            versioned = (model.name, model.version, submission.task)
+            checked = await self._inputs.check(owner, versioned, schema, input_bytes, allowance or self.allowance())
+            faults += checked.faults
+            uploads = checked.uploads
         if faults:
             raise DoesNotFit("The submission does not fit the model or the limits.", faults)
         return NewJob(
@@ -164,6 +188,7 @@ class Intake:
             idempotency_hash=None if key is None else key.digest,
             result_retention=limits.result_retention,
             row_retention=limits.row_retention,
+            uploads=uploads,
         )
 
     def _metadata(self, raw: Raw) -> JsonText | None:

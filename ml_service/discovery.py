@@ -16,7 +16,7 @@ ENTRY_POINTS = "torchrelay.models"
 
 # Not entry points: those are written when a package is installed, and a source tree's would be out of step with it.
 BUILT_IN: Mapping[str, str] = {
-    "digits": "ml_service.models.digits:Digits",
+    "digits": "ml_service.models.digits.model:Digits",
     "text-embedding": "ml_service.models.text_embedding:TextEmbedding",
     "zero-shot-text": "ml_service.models.zero_shot_text:ZeroShotText",
 }

@@ -50,7 +50,7 @@ async def register(settings: WorkerSettings, db: Database, broker: Broker) -> in
 async def _describe(reference: ModelReference, settings: WorkerSettings) -> ModelDescription:
     """In a process of its own: this one never runs model code."""
     child = await ModelProcess.spawn(
-        reference, files=settings.model_repository.resolve(), device="cpu", threads=1, warm_up=False
+        reference, files=settings.model_repository.resolve(), device="cpu", threads=1, warm_up=False, blobs=settings
     )
     try:
         return await child.described()

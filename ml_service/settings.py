@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.settings import BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings
+from shared.settings import BlobSettings, BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings
 
 
-class WorkerSettings(DatabaseSettings, BrokerSettings, LeaseSettings, LogSettings):
+class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettings, LogSettings):
     models_dir: Path | None = Field(default=None, description="a folder of *.py files with models of your own")
     model_repository: Path = Field(
         default=Path(".torchrelay/models"), description="where weights lie: REPOSITORY/MODEL/VERSION/"

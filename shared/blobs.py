@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
@@ -81,6 +81,12 @@ class Blobs:
     async def read_all(self, key: str) -> bytes:
         return b"".join([chunk async for chunk in self.read(key)])
 
+    def load(self, key: str, most: int) -> bytes:
+        """For a process that may block: the first `most` bytes. Raises BlobMissing, BlobsUnavailable."""
+        with _translated(), self._files.open(self._path(key), "rb") as file:
+            content: bytes = file.read(most)
+            return content
+
     async def delete(self, keys: Collection[str]) -> None:
         """What is not there is no error. Raises BlobsUnavailable."""
         for key in keys:
@@ -140,8 +146,14 @@ def _modified(details: dict[str, Any]) -> datetime:
 
 async def _call(function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
     """In a thread. Whatever the storage raises becomes an error of ours."""
-    try:
+    with _translated():
         return await asyncio.to_thread(function, *arguments, **options)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise BlobMissing("The blob is not there.") from error
     except Exception as error:

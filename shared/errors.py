@@ -40,6 +40,10 @@ class DatabaseRefused(TorchrelayError):
     code = "database_refused"
 
 
+class ReferenceGone(DatabaseRefused):
+    """The database will not take this row: what it refers to is not there, or not any more."""
+
+
 class BrokerUnavailable(TorchrelayError):
     """The broker does not answer, or refuses for now."""
 

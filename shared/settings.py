@@ -75,6 +75,11 @@ class BlobSettings(Settings):
     blob_url: str = Field(
         default=".torchrelay/blobs", description="a folder that all processes share, or `gs://bucket/prefix`"
     )
+    upload_limit: int = Field(
+        default=100 * 1024 * 1024,
+        ge=1,
+        description="bytes that an upload may have; no worker reads a larger file into its memory",
+    )
 
 
 class LeaseSettings(Settings):

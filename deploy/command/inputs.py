@@ -124,7 +124,7 @@ class _Reader:
             return
         if isinstance(reference := schema.get("$ref"), str):
             yield from self._branches(self._referred(reference), depth + 1)
-        elif several := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
+        elif "type" not in schema and (several := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")):
             for one in several:
                 yield from self._branches(one, depth + 1)
         elif isinstance(kinds := schema.get("type"), list):

@@ -26,6 +26,10 @@ class DataFolder:
         return self.path / "models"
 
     @property
+    def blobs(self) -> Path:
+        return self.path / "blobs"
+
+    @property
     def leftovers(self) -> Leftovers:
         return Leftovers(self.path / "processes.json")
 
@@ -47,11 +51,13 @@ class DataFolder:
             lock.flush()
             yield
 
-    def clear(self) -> list[Path]:
-        """Removes the database and the models. Returns what there was of them."""
-        there = [folder for folder in (self.database, self.models) if folder.exists()]
+    def clear(self, *, blobs: bool = True) -> list[Path]:
+        """Removes the database and the models. Returns what there was of them. blobs: also what rows of it point at."""
+        folders = (self.database, self.models, *([self.blobs] if blobs else []))
+        there = [folder for folder in folders if folder.exists()]
         Postgres(self.database).remove()
-        shutil.rmtree(self.models, ignore_errors=True)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
         return there
 
     @property

@@ -18,6 +18,7 @@ from deploy.local.data import DataFolder
 from deploy.local.ports import HOST, exactly, free_port, near
 from deploy.local.postgres import Postgres
 from deploy.local.supervisor import NAME, Component, Supervised, Supervisor
+from ml_service.models.digits.version import VERSION
 
 DEFAULT_PORT = 8000
 
@@ -119,7 +120,7 @@ class LocalSystem:
         Postgres(self._folder.database).end_left_behind()  # before the rest: it is asked, the others are killed
         self._folder.leftovers.end()
         if self.fresh:
-            for removed in self._folder.clear():
+            for removed in self._folder.clear(blobs=not self.database_url):
                 self._say(f"removed {removed}")
             if self.database_url:
                 self._say("DATABASE_URL is set: that database is left as it is")
@@ -141,6 +142,7 @@ class LocalSystem:
             "API_HOST": HOST,
             "API_PORT": str(port),
             "MODEL_REPOSITORY": str(self._models),
+            "BLOB_URL": str(self._folder.blobs),
             "ENABLE_ECHO": str(self.echo).lower(),
             "DRAIN_GRACE": str(self.drain_grace),
             "GRPC_ENABLE_FORK_SUPPORT": "false",  # nothing forks to use gRPC in the copy; otherwise every fork is logged
@@ -166,7 +168,7 @@ class LocalSystem:
 
     async def _train(self) -> None:
         """The model that the page shows first comes without weights: it is trained here, once."""
-        if any(self._models.glob("digits/*/*")):
+        if any(self._models.glob(f"digits/{VERSION}/*")):
             return
         self._say("training the model `digits`, once")
         command = python("ml_service.models.digits.train", "--output", str(self._models))

@@ -22,9 +22,13 @@ from ml_service.child.messages import (
 from ml_service.child.outputs import counted, dumped
 from ml_service.child.run import PredictRun, Tell
 from ml_service.child.torch_runtime import TorchRuntime
+from ml_service.child.uploads import JobUploads, UploadStore
 from ml_service.model import Model
+from shared.uploads import parse_upload_id, whole_reference
 
 FRAME_BYTES = 4 * 1024 * 1024  # the parent takes in a frame at once, and renews its lease between two
+# Of inputs that are uploads, in one call of predict: the items that would make it more wait for the next one.
+DOCUMENT_BYTES = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -38,53 +42,92 @@ class DeviceLost(Exception):
 class BatchRunner:
     """Serves one model, a batch at a time. Whatever its code raises becomes outcomes, only DeviceLost gets out."""
 
-    def __init__(self, model: Model, runtime: TorchRuntime, send: Callable[[ToParent], None]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        runtime: TorchRuntime,
+        send: Callable[[ToParent], None],
+        uploads: UploadStore | None = None,  # None: inputs refer to none
+    ) -> None:
         self._model = model
+        self._schema = model.Input.model_json_schema()
         self._runtime = runtime
         self._send = send
+        self._uploads = uploads
 
     def run(self, batch: RunBatch, cancelled: AbstractSet[int]) -> None:
         """A part that raises is halved until the culprits stand alone. Outcomes are sent as they come."""
         parts: list[Part] = [tuple(range(len(batch.items)))]
+        uploads = self._uploads_of(batch)
         while parts:
-            outcomes, again = self._attempt(batch, parts.pop(), cancelled)
+            outcomes, again = self._attempt(batch, parts.pop(), uploads, cancelled)
             parts.extend(reversed(again))
             for some in _in_frames(outcomes):
                 self._send(Outcomes(batch.batch, some))
         self._send(BatchDone(batch.batch))
 
     def _attempt(
-        self, batch: RunBatch, part: Part, cancelled: AbstractSet[int]
+        self, batch: RunBatch, part: Part, uploads: Sequence[JobUploads | None], cancelled: AbstractSet[int]
     ) -> tuple[dict[int, Outcome], Sequence[Part]]:
-        """One call of predict: the outcomes it gave, and the parts of it that have to be tried again."""
+        """One call of predict: the outcomes it gave, and the parts of it that have to be tried again, or at all."""
         outcomes: dict[int, Outcome] = {}
         inputs: dict[int, BaseModel] = {}
-        for index in part:
+        later: list[Part] = []
+        documents = 0  # bytes
+        for place, index in enumerate(part):
             if index in cancelled:
                 outcomes[index] = Stopped()
-            else:
-                self._parse(index, batch.items[index].input, inputs, outcomes)
+                continue
+            documents += self._parse(index, batch.items[index].input, uploads[index], inputs, outcomes)
+            if documents >= DOCUMENT_BYTES and place + 1 < len(part):
+                later = [part[place + 1 :]]
+                break
         if not inputs:
-            return outcomes, ()
+            return outcomes, later
         live = tuple(inputs)
         run = PredictRun(live, self._teller(batch.batch), cancelled, whole=len(live) == len(batch.items))
         outputs = self._predict(list(inputs.values()), run)
         run.end()
         if isinstance(outputs, Failure):
             failed, again = _divide(live, outputs, cancelled)
-            return outcomes | failed, again
+            return outcomes | failed, [*again, *later]
         for index, output in zip(live, outputs, strict=True):
             outcomes[index] = self._outcome(output, stopped=index in run.told)
-        return outcomes, ()
+        return outcomes, later
 
-    def _parse(self, index: int, text: bytes, inputs: dict[int, BaseModel], outcomes: dict[int, Outcome]) -> None:
-        """Anew for each call of predict, which may have changed the inputs of the last one."""
+    def _uploads_of(self, batch: RunBatch) -> list[JobUploads | None]:
+        """All items wait together: their time limit is one."""
+        store = self._uploads
+        if store is None:
+            return [None] * len(batch.items)
+        until = store.clock() + batch.patience
+        return [JobUploads(store, frozenset(item.uploads), until) for item in batch.items]
+
+    def _parse(
+        self,
+        index: int,
+        text: bytes,
+        uploads: JobUploads | None,
+        inputs: dict[int, BaseModel],
+        outcomes: dict[int, Outcome],
+    ) -> int:
+        """Anew for each call of predict, which may have changed the inputs of the last one. -> bytes of its document."""
         try:
-            inputs[index] = self._model.Input.model_validate_json(text)
+            document = self._document(text, uploads)
+            inputs[index] = self._model.Input.model_validate_json(document or text, context=uploads)
         except ValidationError as error:
             outcomes[index] = invalid_input(error).outcome()
         except BaseException as error:  # noqa: BLE001 - a validator is the model's code too
             outcomes[index] = self._failure(error).outcome()
+        else:
+            return len(document or b"")
+        return 0
+
+    def _document(self, text: bytes, uploads: JobUploads | None) -> bytes | None:
+        """The input that is meant, where `text` only says which upload it is; else None."""
+        named = whole_reference(text, self._schema) if uploads is not None else None
+        upload = None if named is None else parse_upload_id(named)
+        return None if upload is None or uploads is None else uploads.read(upload)
 
     def _predict(self, inputs: list[BaseModel], run: PredictRun) -> Sequence[Any] | Failure:
         try:

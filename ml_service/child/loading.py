@@ -24,6 +24,7 @@ from ml_service.child.messages import (
     ToParent,
 )
 from ml_service.child.torch_runtime import TorchRuntime
+from ml_service.child.uploads import UploadStore
 from ml_service.model import LoadContext, Model
 from shared.errors import InvalidModel
 
@@ -54,7 +55,7 @@ def load_model(load: Load, runtime: TorchRuntime, send: Callable[[ToParent], Non
         send(LoadFailed(_without(str(repository), told(error))))
         return None
     send(Ready(device, time.monotonic() - started))
-    return BatchRunner(model, runtime, send)
+    return BatchRunner(model, runtime, send, UploadStore(load.blob_url, load.upload_limit))
 
 
 def _loaded(model_class: type[Model], load: Load, files: Path, runtime: TorchRuntime) -> tuple[Model, str]:

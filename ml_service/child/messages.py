@@ -5,6 +5,7 @@ are JSON text that neither side of the pipe looks into on the way.
 """
 
 from typing import cast
+from uuid import UUID
 
 import msgspec
 
@@ -20,9 +21,10 @@ class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class BatchItem(msgspec.Struct, frozen=True, array_like=True):
-    """One job's input, JSON text."""
+    """One job's input, JSON text. uploads: what it refers to, and may read."""
 
     input: bytes
+    uploads: tuple[UUID, ...] = ()
 
 
 class Succeeded(_Message, frozen=True):
@@ -47,20 +49,29 @@ Outcome = Succeeded | Failed | Stopped
 
 
 class Load(_Message, frozen=True):
-    """The first message, once. files: the model repository's root. threads: for torch; 0 leaves its own choice."""
+    """The first message, once. files: the model repository's root. threads: for torch; 0 leaves its own choice.
+
+    blob_url: where uploads are. upload_limit: bytes of one that may be read into memory.
+    """
 
     target: str
     device: str
     files: str
     threads: int
     warm_up: bool
+    blob_url: str
+    upload_limit: int
 
 
 class RunBatch(_Message, frozen=True):
-    """One batch at a time: the next one follows BatchDone. An item is known by its place."""
+    """One batch at a time: the next one follows BatchDone. An item is known by its place.
+
+    patience: seconds to wait for uploads, all in all, where their store does not answer.
+    """
 
     batch: int
     items: list[BatchItem]
+    patience: float = 0.0
 
 
 class Cancel(_Message, frozen=True):

@@ -44,6 +44,7 @@ from ml_service.discovery import ModelReference
 from ml_service.model import Batching
 from shared.catalogue import ModelDescription
 from shared.errors import InvalidModel
+from shared.settings import BlobSettings
 
 SOURCES = Path(ml_service.__file__).parents[1]  # the child imports the same code, wherever it was started
 READ_AHEAD = 1024 * 1024  # bytes; larger frames come in as fast as they are read, without a copy for each chunk
@@ -79,11 +80,13 @@ class ModelProcess:
         self._attending = asyncio.create_task(self._attend(), name=f"child {process.pid}")
 
     @classmethod
-    async def spawn(cls, reference: ModelReference, *, files: Path, device: str, threads: int, warm_up: bool) -> Self:
+    async def spawn(
+        cls, reference: ModelReference, *, files: Path, device: str, threads: int, warm_up: bool, blobs: BlobSettings
+    ) -> Self:
         """Start a process and have it load the model. files: the model repository's root.
 
         device: auto, cuda, mps or cpu. threads: for torch, 0 to leave them to it. warm_up: compute the example before
-        the first job comes. Raises ChildDied if the machine cannot start another process.
+        the first job comes. blobs: where it reads uploads. Raises ChildDied if the machine cannot start another process.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -97,7 +100,7 @@ class ModelProcess:
         finally:
             theirs.close()
         child = cls(process, reader, writer)
-        child._tell(Load(reference.target, device, str(files), threads, warm_up))
+        child._tell(Load(reference.target, device, str(files), threads, warm_up, blobs.blob_url, blobs.upload_limit))
         return child
 
     @property
@@ -127,9 +130,10 @@ class ModelProcess:
             case None:
                 raise ChildDied(self._reason())
 
-    async def run(self, items: Sequence[BatchItem], on_said: OnSaid) -> dict[int, Outcome]:
+    async def run(self, items: Sequence[BatchItem], on_said: OnSaid, *, patience: float = 0.0) -> dict[int, Outcome]:
         """One outcome for each item, by its place. One batch at a time. on_said: called at once, must not raise.
 
+        patience: seconds to wait for a store that does not give out uploads.
         Raises ChildDied, with the outcomes that came before. Cancelling this call does not stop the child.
         """
         assert self._running is None, "one batch at a time"
@@ -138,7 +142,7 @@ class ModelProcess:
         running = _Running(next(self._batches), on_said, asyncio.get_running_loop().create_future())
         self._running = running
         try:
-            self._tell(RunBatch(running.batch, list(items)))
+            self._tell(RunBatch(running.batch, list(items), patience))
             await running.done
         finally:
             self._running = None

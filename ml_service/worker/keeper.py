@@ -13,6 +13,7 @@ from ml_service.discovery import ModelReference
 from ml_service.model import Batching
 from shared.catalogue import ModelDescription, ModelState
 from shared.errors import InvalidModel
+from shared.settings import BlobSettings
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +23,15 @@ RETRY_FIRST, RETRY_MOST = 5.0, 300.0  # seconds, doubling
 
 @dataclass(frozen=True, slots=True)
 class ChildSettings:
-    """What every child of this worker is started with. files: the model repository. threads: 0 leaves it to torch."""
+    """What every child of this worker is started with. files: the model repository. threads: 0 leaves it to torch.
+
+    blobs: where uploads are.
+    """
 
     files: Path
     device: str
     threads: int
+    blobs: BlobSettings
 
 
 class ChildKeeper:
@@ -140,5 +145,10 @@ class ChildKeeper:
 
 async def _spawn(reference: ModelReference, settings: ChildSettings) -> ModelProcess:
     return await ModelProcess.spawn(
-        reference, files=settings.files, device=settings.device, threads=settings.threads, warm_up=True
+        reference,
+        files=settings.files,
+        device=settings.device,
+        threads=settings.threads,
+        warm_up=True,
+        blobs=settings.blobs,
     )

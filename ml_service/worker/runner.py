@@ -27,6 +27,11 @@ from shared.tracing import job_spans
 
 log = structlog.get_logger(__name__)
 
+# How long a batch waits for a store of files that does not answer: then its jobs are tried again later, by a worker that
+# may have been luckier; and before the time limit, which would be final.
+UPLOADS_PATIENCE = 60.0  # seconds
+UPLOADS_SHARE = 0.5  # of the time limit
+
 Endings = Sequence[tuple[Attempt, Settlement]]
 
 
@@ -137,8 +142,9 @@ class Runner:
             for attempt in attempts if said.item is None else [attempts[said.item]]:
                 self._settler.events.note(attempt, said)
 
-        items = [BatchItem(attempt.claimed.input.encode()) for attempt in attempts]
-        running = asyncio.create_task(child.run(items, on_said), name="batch")
+        items = [BatchItem(attempt.claimed.input.encode(), attempt.claimed.uploads) for attempt in attempts]
+        patience = min(UPLOADS_PATIENCE, batch.timeout * UPLOADS_SHARE)
+        running = asyncio.create_task(child.run(items, on_said, patience=patience), name="batch")
         try:
             verdict = await self._watch(batch, child, running)
         except asyncio.CancelledError:

@@ -122,7 +122,10 @@ class Worker:
         for problem in discovery.problems:
             log.error("not a model", error=str(problem))
         child_settings = ChildSettings(
-            self._settings.model_repository.resolve(), self._settings.device, self._settings.torch_threads
+            self._settings.model_repository.resolve(),
+            self._settings.device,
+            self._settings.torch_threads,
+            self._settings,
         )
         references = [one for one in discovery.references if not wanted or one.name is None or one.name in wanted]
         keepers = await asyncio.gather(

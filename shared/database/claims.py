@@ -29,7 +29,7 @@ from shared.database.entries import LOSS_DELAY, announced, enter_queued, is_stat
 from shared.database.fence import WORKER, attempts, held_by, locked, locked_entries, rows_given, worker_is_alive
 from shared.database.pool import Database
 from shared.database.statement import Statement, clock, constant, each, seconds
-from shared.database.tables import jobs
+from shared.database.tables import job_uploads, jobs
 from shared.job import JsonText
 from shared.states import HELD, JobState
 
@@ -44,6 +44,7 @@ class Claimed:
     execution_timeout: float  # seconds, from the start
     alone: bool  # must run alone (rule 10)
     published_at: datetime | None  # now, of a job that was claimed before it could be stamped
+    uploads: tuple[UUID, ...] = ()  # that its input refers to, and that it may read
 
 
 class Unclaimed(Enum):
@@ -78,6 +79,12 @@ def _claim() -> Statement:
     fresh = case((jobs.c.publish_leased_until > func.now(), func.now()))
     published_at = func.coalesce(jobs.c.published_at, fresh).label("published_at")
     starts = bindparam("starts", type_=Boolean) & ~jobs.c.alone
+    referred = (
+        select(func.array_agg(job_uploads.c.upload_id))
+        .where(job_uploads.c.job_id == jobs.c.id)
+        .scalar_subquery()
+        .label("uploads")
+    )
     claimed = (
         update(jobs)
         .where(jobs.c.id == due.c.id)
@@ -91,7 +98,7 @@ def _claim() -> Statement:
             progress=null(),
             revision=jobs.c.revision + 1,
         )
-        .returning(jobs.c.id, jobs.c.attempt, jobs.c.input, timeout, jobs.c.alone, published_at)
+        .returning(jobs.c.id, jobs.c.attempt, jobs.c.input, timeout, jobs.c.alone, published_at, referred)
         .cte("claimed")
     )
     return Statement("claim", announced(claimed))
@@ -153,7 +160,12 @@ async def claim(
     starts: the child gets them at once, but for those that must run alone; their start is noted with the claim (rule 9).
     """
     rows = await db.fetch(_CLAIM, worker=worker, model=model, version=version, ids=list(ids), starts=starts)
-    return [Claimed(*(row[name] for name in Claimed.__slots__)) for row in rows]
+    return [_claimed(row) for row in rows]
+
+
+def _claimed(row: Mapping[str, Any]) -> Claimed:
+    values = {name: row[name] for name in Claimed.__slots__}
+    return Claimed(**{**values, "uploads": tuple(row["uploads"] or ())})
 
 
 async def explain_unclaimed(

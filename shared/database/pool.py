@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 
 from shared.database.statement import Statement
-from shared.errors import DatabaseBusy, DatabaseRefused, DatabaseUnavailable
+from shared.errors import DatabaseBusy, DatabaseRefused, DatabaseUnavailable, ReferenceGone
 
 _Answer = TypeVar("_Answer")
 
@@ -160,6 +160,8 @@ class Database:
                     raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
                 log.info("repeating a statement", statement=name, error=_describe(error))
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
+            except asyncpg.ForeignKeyViolationError as error:
+                raise ReferenceGone(f"{name}: {_describe(error)}") from error
             except _REFUSED as error:
                 raise DatabaseRefused(f"{name}: {_describe(error)}") from error
             except _UNAVAILABLE as error:

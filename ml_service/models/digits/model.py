@@ -1,16 +1,18 @@
 """`digits` as a model: pictures or pixels in, a digit and ten probabilities out."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from ml_service.choice import OneOf
 from ml_service.file import File
 from ml_service.model import Batching, LoadContext, Model, Payload, Run
 from ml_service.models.digits.classifier import Classifier
 from ml_service.models.digits.image import Blocks, blocks_of
+from ml_service.models.digits.version import VERSION
 from shared.errors import InvalidInput
 
 Ink = Annotated[float, Field(ge=0, le=16)]
@@ -18,15 +20,9 @@ Row = Annotated[list[Ink], Field(min_length=8, max_length=8)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-def _exactly_one(schema: dict[str, Any]) -> None:
-    """Says in JSON Schema what `_one_of_both` says in Python, so that the API turns a wrong input away at submission."""
-    schema["oneOf"] = [{"required": [name]} for name in schema["properties"]]
-    for field in schema["properties"].values():
-        del field["default"]
-
-
 class Digits(Model):
     name = "digits"
+    version = VERSION
     description = "Reads one handwritten digit from a picture; a small network trained on scikit-learn's digits."
     example: ClassVar = {
         "pixels": [
@@ -43,9 +39,7 @@ class Digits(Model):
     # The network takes 64 as fast as one; reading a picture takes some milliseconds, a photograph a few hundred.
     batching = Batching(max_size=64, max_wait=0.02)
 
-    class Input(Payload):
-        model_config = ConfigDict(json_schema_extra=_exactly_one)
-
+    class Input(OneOf):
         image: File | SkipJsonSchema[None] = Field(
             default=None,
             title="Image",
@@ -56,12 +50,6 @@ class Digits(Model):
             title="Pixels",
             description="Instead of an image: 8 rows of 8 numbers, 0 for paper to 16 for ink.",
         )
-
-        @model_validator(mode="after")
-        def _one_of_both(self) -> Self:
-            if (self.image is None) == (self.pixels is None):
-                raise ValueError("give either an image or pixels")
-            return self
 
     class Output(Payload):
         digit: int = Field(ge=0, le=9, title="Digit", description="The likeliest one.")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ml_service.worker.keeper import ChildKeeper, ChildSettings
+from shared.settings import BlobSettings
 from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker
 from tests.integration.worker.bench import Bench
@@ -25,7 +26,8 @@ async def bench(db: UnsteadyDatabase, stage: Stage, broker: HandBroker) -> Async
 @pytest.fixture(scope="session")
 async def actor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ChildKeeper]:
     """A real process that does as each input tells it; another one takes its place when it has died."""
-    settings = ChildSettings(tmp_path_factory.mktemp("repository"), "cpu", threads=0)
+    folder = tmp_path_factory.mktemp("repository")
+    settings = ChildSettings(folder, "cpu", 0, BlobSettings(blob_url=str(folder / "blobs")))
     keeper = await ChildKeeper.spawn(animal("actor", "Actor"), settings, lambda: None)
     keeping = asyncio.create_task(keeper.run())
     yield keeper

@@ -39,7 +39,7 @@ class HandChild(ModelProcess):
     def alive(self) -> bool:
         return not self.dead.is_set()
 
-    async def run(self, items: Sequence[BatchItem], on_said: OnSaid) -> dict[int, Outcome]:
+    async def run(self, items: Sequence[BatchItem], on_said: OnSaid, *, patience: float = 0.0) -> dict[int, Outcome]:
         self.sent.append([item.input.decode() for item in items])
         self.got_batch.set()
         ends = [asyncio.create_task(self.free.wait()), asyncio.create_task(self.dead.wait())]

@@ -90,7 +90,7 @@ def test_two_models_of_one_name_are_an_error_that_names_both_places(tmp_path: Pa
     with pytest.raises(InvalidModel) as caught:
         discover(tmp_path)
     assert str(caught.value) == (
-        f'two models are named "digits": ml_service.models.digits:Digits and {path}:Mine; rename one of them'
+        f'two models are named "digits": ml_service.models.digits.model:Digits and {path}:Mine; rename one of them'
     )
 
 

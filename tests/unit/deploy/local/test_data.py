@@ -39,9 +39,9 @@ def test_a_folder_that_cannot_be_made_is_refused_with_the_reason(tmp_path: Path)
 
 def test_clearing_removes_database_and_models_and_nothing_else(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
-    for path in (folder.database, folder.models, tmp_path / "notes"):
+    for path in (folder.database, folder.models, folder.blobs, tmp_path / "notes"):
         path.mkdir()
-    assert folder.clear() == [folder.database, folder.models]
+    assert folder.clear() == [folder.database, folder.models, folder.blobs]
     assert [path.name for path in tmp_path.iterdir()] == ["notes"]
 
 

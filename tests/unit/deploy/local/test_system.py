@@ -17,6 +17,7 @@ import pytest
 from deploy.local.errors import CannotStart
 from deploy.local.postgres import Postgres
 from deploy.local.system import LocalSystem
+from ml_service.models.digits.version import VERSION
 from shared.broker.pubsub import Pubsub
 from tests.unit.deploy.local.signs import gone, until, wait_until
 
@@ -24,8 +25,9 @@ from tests.unit.deploy.local.signs import gone, until, wait_until
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """A model repository that looks trained: there is no need to wait for that."""
-    (tmp_path / "models/digits/1").mkdir(parents=True)
-    (tmp_path / "models/digits/1/model.toml").touch()
+    trained = tmp_path / f"models/digits/{VERSION}"
+    trained.mkdir(parents=True)
+    (trained / "model.toml").touch()
     return tmp_path / "models"
 
 

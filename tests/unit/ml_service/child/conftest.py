@@ -8,6 +8,7 @@ import pytest
 
 from ml_service.child.process import ModelProcess
 from ml_service.discovery import ModelReference
+from shared.settings import BlobSettings
 
 ZOO = Path(__file__).parents[3] / "zoo"
 
@@ -22,7 +23,10 @@ ACTOR = animal("actor", "Actor")
 
 
 async def start(reference: ModelReference, files: Path, *, threads: int = 0, warm_up: bool = False) -> ModelProcess:
-    return await ModelProcess.spawn(reference, files=files, device="auto", threads=threads, warm_up=warm_up)
+    blobs = BlobSettings(blob_url=str(files / "blobs"), upload_limit=1024 * 1024)
+    return await ModelProcess.spawn(
+        reference, files=files, device="auto", threads=threads, warm_up=warm_up, blobs=blobs
+    )
 
 
 @pytest.fixture

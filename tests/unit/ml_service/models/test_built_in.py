@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from ml_service.model import Model
-from ml_service.models.digits import Digits
+from ml_service.models.digits.model import Digits
 from ml_service.models.echo import Echo
 from ml_service.models.text_embedding import TextEmbedding
 from ml_service.models.zero_shot_text import ZeroShotText

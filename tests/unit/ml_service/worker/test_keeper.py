@@ -15,6 +15,7 @@ from ml_service.worker import keeper as keeper_module
 from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from shared.catalogue import ModelState
 from shared.errors import InvalidModel
+from shared.settings import BlobSettings
 from tests.unit.ml_service.child.conftest import ACTOR, animal
 
 READY, FAILED, LOADING = ModelState.READY, ModelState.FAILED, ModelState.LOADING
@@ -48,10 +49,11 @@ async def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """Spawns a model; it is kept up until the test ends."""
     monkeypatch.setattr(keeper_module, "RETRY_FIRST", 0.001)
     async with AsyncExitStack() as stack:
+        settings = ChildSettings(tmp_path, "cpu", 0, BlobSettings())
 
         async def kept(reference: ModelReference) -> tuple[ChildKeeper, Watch]:
             watch = Watch()
-            keeper = await ChildKeeper.spawn(reference, ChildSettings(tmp_path, "cpu", threads=0), watch)
+            keeper = await ChildKeeper.spawn(reference, settings, watch)
             watch.keeper = keeper
             stack.push_async_callback(keeper.stop, 0.0)
             task = asyncio.create_task(keeper.run())

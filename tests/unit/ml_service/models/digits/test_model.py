@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from ml_service.file import File
-from ml_service.models.digits import Digits
+from ml_service.models.digits.model import Digits
 from ml_service.models.digits.training import samples
 from shared.errors import Cancelled, InvalidInput
 from tests.unit.ml_service.models.digits.drawing import all_drawn, all_printed, encoded, file, printed

@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import save
 
 from ml_service.model import LoadContext
-from ml_service.models.digits import Digits, weights
+from ml_service.models.digits import weights
+from ml_service.models.digits.model import Digits
 from ml_service.models.digits.network import network
 from shared.errors import InvalidModel
 

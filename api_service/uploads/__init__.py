@@ -1,0 +1,1 @@
+"""Files that clients send ahead, and inputs that refer to them."""

@@ -1,0 +1,64 @@
+"""The uploads that a job's input refers to, read by the process that needs them: its parent stays free to renew leases."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from shared.blobs import Blobs
+from shared.errors import BlobMissing, BlobsUnavailable, InvalidInput, RetryableError
+from shared.uploads import blob_key
+
+logger = logging.getLogger(__name__)
+
+FIRST_DELAY, LONGEST_DELAY = 0.25, 5.0  # seconds between two tries, doubling
+
+
+@dataclass(slots=True)
+class UploadStore:
+    """url: of the blobs. most: bytes of one upload that this process takes into its memory."""
+
+    url: str
+    most: int
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _blobs: Blobs | None = field(default=None, init=False)
+
+    def load(self, upload: UUID) -> bytes:
+        """Raises BlobMissing, BlobsUnavailable. A byte more than `most` where it is larger."""
+        if self._blobs is None:  # most models never read one
+            self._blobs = Blobs(self.url)
+        return self._blobs.load(blob_key(upload), self.most + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class JobUploads:
+    """Those of one job. until: by the store's clock, how long to wait for a store that does not answer."""
+
+    store: UploadStore
+    allowed: Collection[UUID]  # what its row says it refers to: those are its owner's
+    until: float
+
+    def read(self, upload: UUID) -> bytes:
+        """Raises InvalidInput, RetryableError."""
+        if upload not in self.allowed:
+            raise InvalidInput(f"upload {upload}: the job does not refer to it in a place where its model has files")
+        content = self._patiently(upload)
+        if len(content) > self.store.most:
+            raise InvalidInput(f"upload {upload}: more than the {self.store.most} bytes that are read for one file")
+        return content
+
+    def _patiently(self, upload: UUID) -> bytes:
+        delay = FIRST_DELAY
+        while True:
+            try:
+                return self.store.load(upload)
+            except BlobMissing as error:
+                raise InvalidInput(f"upload {upload}: not there any more") from error
+            except BlobsUnavailable as error:
+                logger.warning("upload %s not read yet: %s", upload, error)
+                if self.store.clock() + delay > self.until:
+                    raise RetryableError(f"upload {upload}: the store for files does not answer") from error
+            self.store.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
