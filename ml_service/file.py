@@ -13,7 +13,6 @@ from ml_service.choice import OneOf
 from shared.errors import InvalidInput
 from shared.uploads import REFERENCE_FORMAT
 
-
 # The schema looks at the head only: a pattern over a megabyte of base64 is slow, and `read` decodes strictly.
 DataUrl = Annotated[str, Field(pattern=r"^data:[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+(;[^;,]*)*;base64,")]
 

@@ -18,17 +18,16 @@ from shared.blobs import Blobs
 from shared.errors import BlobMissing, BlobsUnavailable, Fault
 from shared.uploads import MAX_REFERENCES
 
-MEMORY = 2 * 1024**3  # bytes of addresses: a document of 100 MiB takes 0.3 to 1 GB if it is not made of tiny parts
-
 
 class Question(msgspec.Struct, frozen=True):
-    """size: bytes of the blob."""
+    """size: bytes of the blob. memory: bytes of addresses that this process may have."""
 
     key: Key
     model_schema: Any
     blob_url: str
     blob_key: str
     size: int
+    memory: int
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,10 +59,10 @@ def not_json(error: MalformedBody) -> Checked:
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with suppress(OSError):  # only Linux has it: where memory ends, this process goes first
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    resource.setrlimit(resource.RLIMIT_AS, (question.memory, question.memory))
     sys.stdout.buffer.write(msgspec.json.encode(answer_to(question)))
 
 

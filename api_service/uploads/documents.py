@@ -21,18 +21,23 @@ from shared.uploads import Upload
 
 log = structlog.get_logger(__name__)
 
+MEMORY = 2 * 1024**3  # a document of 100 MiB takes 0.3 to 1 GB if it is not made of tiny parts
 PATIENCE = 60.0  # seconds: a hundred megabytes take some five
 _SOURCES = Path(api_service.__file__).parents[1]
 
 
 class Documents:
-    """here: bytes of the largest document that is checked in this process, where it takes as long as an inline input."""
+    """here: bytes of the largest document that is checked in this process, where it takes as long as an inline input.
 
-    def __init__(self, blobs: Blobs, blob_url: str, schemas: SchemaCheck, here: int) -> None:
+    memory: bytes of addresses that another process gets.
+    """
+
+    def __init__(self, blobs: Blobs, blob_url: str, schemas: SchemaCheck, here: int, memory: int = MEMORY) -> None:
         self._blobs = blobs
         self._blob_url = blob_url
         self._schemas = schemas
         self._here = here
+        self._memory = memory
         self._one_at_a_time = asyncio.Semaphore(1)  # each may take as much memory as all the rest of this process
 
     async def check(self, key: Key, schema: JsonSchema, upload: Upload) -> Checked:
@@ -48,7 +53,8 @@ class Documents:
             return not_json(error)
 
     async def _check_elsewhere(self, key: Key, schema: JsonSchema, upload: Upload) -> Checked:
-        question = Question(key, schema, self._blob_url, upload.key, upload.size)
+        question = Question(key, schema, self._blob_url, upload.key, upload.size, self._memory)
+        self._schemas.check(key, schema, b"null")  # a schema that cannot be used is the model's fault, and said here
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "api_service.uploads.document_check"),
             stdin=PIPE,

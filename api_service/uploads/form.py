@@ -93,7 +93,7 @@ class _Form:
 
     def _end_headers(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if b"filename" not in options and b"filename*" not in options:
+        if b"filename" not in options:
             raise MalformedForm("The form's part is a field, and no file: it has no filename.")
         if self._headers.get(b"content-transfer-encoding", b"").strip().lower() not in _AS_IT_IS:
             raise MalformedForm("The file is encoded: send it as it is.")

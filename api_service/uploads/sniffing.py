@@ -23,6 +23,7 @@ _NAMES = {
     "image/x-ms-bmp": "image/bmp",
     "image/x-icon": "image/vnd.microsoft.icon",
     "application/x-gzip": "application/gzip",
+    "audio/wave": "audio/wav",
 }
 _ZIP = b"PK\x03\x04"
 
@@ -71,7 +72,7 @@ def _is_json(content: bytes) -> bool:
 
 
 def _by_signature(head: bytes) -> str:
-    """Only where the signatures that fit best agree."""
+    """The first of those signatures that fit best and whose type has a name."""
     if head.startswith(
         _ZIP
     ):  # documents of many kinds are archives, and only their directory at the end tells them apart
@@ -81,7 +82,5 @@ def _by_signature(head: bytes) -> str:
     except puremagic.PureError:
         return UNKNOWN
     best = takewhile(lambda match: match.confidence == matches[0].confidence, matches)
-    types = {_NAMES.get(match.mime_type, match.mime_type) for match in best}
-    if types == {"audio/wave", "audio/x-wav"}:
-        return "audio/wav"
-    return types.pop() or UNKNOWN if len(types) == 1 else UNKNOWN
+    kind = next((match.mime_type for match in best if match.mime_type), UNKNOWN)
+    return _NAMES.get(kind, kind)

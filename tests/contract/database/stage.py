@@ -56,7 +56,7 @@ class Stage:
 
     async def clear(self) -> None:
         await self.connection.execute(
-            "DELETE FROM jobs; DELETE FROM workers; DELETE FROM models; DELETE FROM dead_letters"
+            "DELETE FROM jobs; DELETE FROM workers; DELETE FROM models; DELETE FROM dead_letters; DELETE FROM uploads"
         )
 
     # -- workers

@@ -1,5 +1,7 @@
 """Checking inputs against schemas."""
 
+from typing import Any
+
 import pytest
 
 from api_service.errors import MalformedBody
@@ -64,3 +66,35 @@ def test_a_number_that_no_float_holds_is_a_fault() -> None:
 
 def test_pointers_to_the_whole_are_empty() -> None:
     assert pointer([]) == ""
+
+
+REFERENCE = {"type": "string", "format": "upload-id"}
+
+
+def references(schema: dict[str, Any], document: bytes) -> dict[str, str]:
+    checked = SchemaCheck().check(KEY, schema, document)
+    assert checked.faults == []
+    return dict(checked.references)
+
+
+def test_references_are_found_by_their_format_with_their_places() -> None:
+    schema = {"properties": {"a/b~": {"type": "array", "items": {"properties": {"upload": REFERENCE}}}}}
+    assert references(schema, b'{"a/b~": [{}, {"upload": "x"}], "upload": "y"}') == {"/a~1b~0/1/upload": "x"}
+
+
+def test_all_alternatives_that_fit_count_and_no_others() -> None:
+    """Also behind one that fits already: a model may take the later one."""
+    named, counted = {"properties": {"upload": REFERENCE}}, {"properties": {"upload": REFERENCE, "n": NUMBERS}}
+    assert references({"anyOf": [{}, named]}, b'{"upload": "x"}') == {"/upload": "x"}
+    assert references({"anyOf": [{}, counted]}, b'{"upload": "x", "n": "no numbers"}') == {}
+
+
+def test_an_input_that_does_not_fit_has_no_references() -> None:
+    checked = SchemaCheck().check(KEY, {"properties": {"a": REFERENCE, "b": NUMBERS}}, b'{"a": "x", "b": 1}')
+    assert checked.faults
+    assert not checked.references
+
+
+def test_other_formats_are_not_checked() -> None:
+    """As before there were uploads: what the model's own types make of them, they say."""
+    assert references({"properties": {"a": REFERENCE, "when": {"format": "date-time"}}}, b'{"when": "soon"}') == {}
