@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,6 +38,26 @@ REVERSE = ModelDescription(
     example={"text": "abc"},
     queue_ttl=3600.0,
 )
+FILE = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"data": {"type": "string"}, "upload": {"type": "string", "format": "upload-id"}},
+    "oneOf": [{"required": ["data"]}, {"required": ["upload"]}],
+}
+PICTURES = ModelDescription(
+    name="pictures",
+    version=1,
+    description="",
+    queue="pictures",
+    tasks=("inference",),
+    input_schema={
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["images"],
+        "properties": {"images": {"type": "array", "items": FILE}},
+    },
+    output_schema={},
+)
 ANYTHING = ModelDescription(
     name="anything",
     version=2,
@@ -67,15 +88,20 @@ async def serving(database_url: str, settings: ApiSettings) -> AsyncIterator[Ser
 @asynccontextmanager
 async def models_known(database_url: str) -> AsyncIterator[Database]:
     database = await Database.connect(database_url, size=2)
-    for model in (REVERSE, ANYTHING):
+    for model in (REVERSE, PICTURES, ANYTHING):
         await register_model(database, model)
     yield database
     await database.close()
 
 
 @pytest.fixture(scope="session")
-def settings() -> ApiSettings:
-    return ApiSettings(api_port=0, shutdown_grace=2, catalogue_refresh=0.05)
+def blob_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("blobs")
+
+
+@pytest.fixture(scope="session")
+def settings(blob_folder: Path) -> ApiSettings:
+    return ApiSettings(api_port=0, shutdown_grace=2, catalogue_refresh=0.05, blob_url=str(blob_folder))
 
 
 @pytest.fixture(scope="session")

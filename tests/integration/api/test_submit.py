@@ -84,7 +84,7 @@ async def test_models_and_versions_that_there_are_not_name_those_there_are(any_c
     no_version = await refused(any_client, {"model": "anything", "version": 7, "input": {}}, 404)
 
     assert no_model["code"] == no_version["code"] == "unknown_model"
-    assert "anything, reverse" in no_model["detail"]
+    assert "anything, pictures, reverse" in no_model["detail"]
     assert "There are: 2." in no_version["detail"]
 
 
