@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from deploy.client import AsyncClient
+from deploy.client.uploads import INLINE
 from deploy.local.system import LocalSystem
 from tests.end_to_end.client import Client
 
@@ -52,6 +54,28 @@ async def test_a_picture_is_recognised(system: tuple[LocalSystem, Client], pictu
 
     assert status == 0, err
     assert json.loads(out)["digit"] == 7
+
+
+async def test_a_large_picture_is_sent_ahead(system: tuple[LocalSystem, Client], picture: Path) -> None:
+    """By the command, which uploads what is too large to stand in an input, and by the client."""
+    noise = np.random.default_rng(0).integers(230, 256, (700, 700), dtype=np.uint8)
+    large = picture.with_name("large.png")
+    seven = np.asarray(Image.open(picture).resize((700, 700)))
+    Image.fromarray(np.minimum(seven, noise)).save(large)
+    assert large.stat().st_size > INLINE
+    command = (sys.executable, "-m", "deploy.command", "submit", "digits", "--file", f"image=@{large.name}")
+
+    status, out, err = await run(system[0], large.parent, *command)
+    job = await system[1].finished(out.strip())
+    async with AsyncClient(system[0].url) as client:
+        attached = await client.attach(large)
+        result = await client.run("digits", {"image": attached})
+
+    assert status == 0, err
+    assert attached.keys() == {"upload"}
+    assert job["result"]["digit"] == result["digit"] == 7
+    shown = await system[1].http.get(job["urls"]["self"], params={"include": "input"})
+    assert shown.json()["input"]["image"].keys() == {"upload"}
 
 
 async def test_the_commands_of_the_readme(system: tuple[LocalSystem, Client], tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,6 +58,6 @@ async def test_a_client_that_falls_silent_is_given_up(monkeypatch: pytest.Monkey
 async def test_a_client_that_sends_a_byte_now_and_then_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte in time, and all of them too slow: the clock goes on by twenty seconds between two."""
     clock = iter(range(0, 1000, 20))
-    monkeypatch.setattr(receiving.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     with pytest.raises(BodyTooSlow):
         await read([some(b"a")] * 10)
