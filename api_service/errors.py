@@ -30,7 +30,7 @@ class NotJson(TorchrelayError):
 class EncodedBody(TorchrelayError):
     """The body is compressed, or encoded in another way."""
 
-    code = "unsupported_media_type"
+    code = "encoded_body"
 
 
 class MalformedForm(TorchrelayError):

@@ -9,14 +9,16 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.end_to_end.client import Client
 from tests.end_to_end.contract.asking import UNKNOWN, echo, problem
 from tests.end_to_end.contract.conftest import Hold
 
 PNG = io.BytesIO()
-Image.new("L", (8, 8), 255).save(PNG, "PNG")
+ONE = Image.new("L", (64, 64), 255)
+ImageDraw.Draw(ONE).line([(32, 10), (32, 54)], fill=0, width=6)
+ONE.save(PNG, "PNG")
 
 
 async def test_events_are_numbered_without_holes(client: Client, http: httpx.AsyncClient) -> None:
