@@ -1,10 +1,12 @@
 """Pieces of the OpenAPI document that several routes share. Its schemas are made from the very types that are encoded."""
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
 from api_service.idempotency import PATTERN
 from api_service.problems import KINDS, MEDIA_TYPE, Problem
+from shared.errors import TorchrelayError
 
 Piece = dict[str, Any]
 Responses = dict[int | str, Piece]
@@ -30,9 +32,11 @@ def header(description: str, kind: str = "string") -> Piece:
     return {"description": description, "schema": {"type": kind}}
 
 
-def problems(*, details: dict[HTTPStatus, str]) -> Responses:
-    """What can go wrong with a call, besides what can with every call."""
-    return {status.value: _problem(status, text) for status, text in sorted({**_EVERY, **details}.items())}
+def problems(*, details: dict[HTTPStatus, str], examples: Collection[type[TorchrelayError]] = ()) -> Responses:
+    """What can go wrong with a call, besides what can with every call. examples: else the first kind of each status."""
+    shown = {KINDS[error].status: error for error in (*reversed(KINDS), *examples)}
+    texts = sorted({**_EVERY, **details}.items())
+    return {status.value: _problem(status, shown[status], text) for status, text in texts}
 
 
 _EVERY = {
@@ -47,9 +51,8 @@ _HEADER_TEXTS = {
 }
 
 
-def _problem(status: HTTPStatus, text: str) -> Piece:
-    """With the first kind of problem of this status as its example."""
-    error, kind = next((error, kind) for error, kind in KINDS.items() if kind.status == status)
+def _problem(status: HTTPStatus, error: type[TorchrelayError], text: str) -> Piece:
+    kind = KINDS[error]
     example = {"type": f"urn:torchrelay:problem:{error.code}", "title": kind.title, "status": status.value}
     piece: Piece = {
         "description": text,

@@ -6,10 +6,12 @@ from fastapi import Request, Response
 
 from api_service.caller import Scope, caller_of
 from api_service.documentation import answer, problems
+from api_service.errors import EncodedBody, MalformedForm
 from api_service.plain_route import PlainRoute, group
 from api_service.routes.job_response import JSON
 from api_service.runtime import runtime_of
 from api_service.uploads.views import UploadView, render_upload
+from shared.errors import BlobsUnavailable
 
 router = group("Uploads", PlainRoute)
 
@@ -51,7 +53,8 @@ _BODIES = {
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has a Content-Encoding: nothing is decoded here.",
                 HTTPStatus.SERVICE_UNAVAILABLE: "The store for files or the database does not answer, or too many uploads "
                 "are under way; `Retry-After` says when to try again.",
-            }
+            },
+            examples=(MalformedForm, EncodedBody, BlobsUnavailable),
         ),
     },
     openapi_extra={"requestBody": {"required": True, "content": _BODIES}},
