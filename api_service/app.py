@@ -26,7 +26,19 @@ from api_service.pace import Paces
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
 from api_service.request_times import RequestTimes, Timed
-from api_service.routes import batch, catalogue, events, health, jobs, poll, statistics, submit, uploads, webhooks
+from api_service.routes import (
+    batch,
+    catalogue,
+    events,
+    health,
+    jobs,
+    poll,
+    results,
+    statistics,
+    submit,
+    uploads,
+    webhooks,
+)
 from api_service.runtime import Runtime
 from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
@@ -59,7 +71,7 @@ class State(TypedDict):
 
 def create_app(settings: ApiSettings, database: DatabaseSettings, behind: BackstageSettings | None = None) -> FastAPI:
     """`app.state.answer_waiting()` answers all requests that wait; call it when the server is asked to stop."""
-    counts, times = Counts(), RequestTimes()
+    counts, times, blobs = Counts(), RequestTimes(), Blobs(settings.blob_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
@@ -71,8 +83,8 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
         )
         try:
             known_models = CatalogueCache(partial(read_catalogue, db), settings.catalogue_refresh)
-            async with backstage(behind, db, known_models, counts) as stage:
-                runtime, services = _compose(settings, db, known_models, stage, counts, times)
+            async with backstage(behind, db, blobs, known_models, counts) as stage:
+                runtime, services = _compose(settings, db, blobs, known_models, stage, counts, times)
                 app.state.answer_waiting = runtime.answer_waiting
                 async with running(services):
                     yield {"runtime": runtime}
@@ -92,7 +104,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(Timed, times=times)  # outermost: what is refused is counted as well
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, batch, jobs, uploads, events, catalogue, statistics, webhooks, health):
+    for calls in (submit, poll, batch, jobs, results, uploads, events, catalogue, statistics, webhooks, health):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)
@@ -102,6 +114,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
 def _compose(
     settings: ApiSettings,
     db: Database,
+    blobs: Blobs,
     known_models: CatalogueCache,
     stage: Backstage,
     counts: Counts,
@@ -135,6 +148,7 @@ def _compose(
     queue_statistics = Statistics(db, partial(queues_of, known_models))
     runtime = Runtime(
         database=db,
+        blobs=blobs,
         catalogue=known_models,
         intake=intake,
         batches=BatchIntake(intake, settings.body_limit),

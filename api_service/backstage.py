@@ -1,4 +1,4 @@
-"""What goes on behind the answers: publishing, reconciling, looking after dead letters, and calling webhooks."""
+"""What goes on behind the answers: publishing, reconciling, purging, looking after dead letters, and calling webhooks."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,9 +13,13 @@ from api_service.dead_letters import DeadLetters
 from api_service.health import Check
 from api_service.reconciler import Reconciler
 from api_service.relay import Relay
+from api_service.retention.purging import Purging
+from api_service.retention.settings import RetentionSettings
+from api_service.retention.sweep import Sweep
 from api_service.statistics import queues_of
 from api_service.webhooks.service import dispatching
 from api_service.webhooks.settings import WebhookSettings
+from shared.blobs import Blobs
 from shared.broker.pubsub import Pubsub
 from shared.database.pool import Database
 from shared.job import NewJob
@@ -23,7 +27,7 @@ from shared.queues import Provisioner
 from shared.settings import BrokerSettings, LeaseSettings
 
 
-class BackstageSettings(BrokerSettings, LeaseSettings, WebhookSettings):
+class BackstageSettings(BrokerSettings, LeaseSettings, WebhookSettings, RetentionSettings):
     """What only the services behind the answers need."""
 
 
@@ -43,7 +47,7 @@ class Backstage:
 
 @asynccontextmanager
 async def backstage(
-    settings: BackstageSettings | None, db: Database, catalogue: CatalogueCache, counts: Counts
+    settings: BackstageSettings | None, db: Database, blobs: Blobs, catalogue: CatalogueCache, counts: Counts
 ) -> AsyncIterator[Backstage]:
     """None: this process only answers; another one publishes and reconciles."""
     if settings is None:
@@ -66,6 +70,8 @@ async def backstage(
                 Reconciler(db, settings.lease_seconds, relay.sweep_soon, counts),
                 DeadLetters(db, broker, health, partial(queues_of, catalogue), provision),
                 dispatcher,
+                Purging(db, blobs, settings.upload_retention, counts),
+                Sweep(db, blobs, settings.orphan_age, settings.sweep_every, counts),
             ]
             yield Backstage(services, relay.offer, relay.sweep_soon, health.check, dispatcher.look_soon)
     finally:

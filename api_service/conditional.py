@@ -1,4 +1,4 @@
-"""Entity tags of jobs, and the conditions that clients make with them (RFC 9110, section 13.1.2)."""
+"""Entity tags, and the conditions that clients make with them (RFC 9110, section 13.1)."""
 
 import re
 from collections.abc import Iterator
@@ -23,6 +23,18 @@ def matches(if_none_match: str | None, tag: str) -> bool:
         return True
     opaque = tag.removeprefix("W/").strip('"')
     return any(known == opaque for known in _opaque_tags(if_none_match))
+
+
+def matches_strongly(header: str, tag: str) -> bool:
+    """As If-Match and If-Range ask (RFC 9110, section 8.8.3.2): weak tags match nothing. tag: a strong one."""
+    if header.strip() == "*":
+        return True
+    at = 0
+    while match := _TAG.match(header, at):
+        if match[0].lstrip().startswith('"') and f'"{match[1]}"' == tag:
+            return True
+        at = match.end()
+    return False
 
 
 def newest_revision(if_none_match: str | None) -> int:

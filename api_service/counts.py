@@ -15,3 +15,7 @@ class Counts:
     requeued: int = 0
     expired: int = 0
     republished: int = 0
+    purged_results: int = 0
+    purged_rows: int = 0
+    purged_uploads: int = 0
+    removed_orphans: int = 0

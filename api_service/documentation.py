@@ -34,7 +34,7 @@ def header(description: str, kind: str = "string") -> Piece:
 
 def problems(*, details: dict[HTTPStatus, str], examples: Collection[type[TorchrelayError]] = ()) -> Responses:
     """What can go wrong with a call, besides what can with every call. examples: else the first kind of each status."""
-    shown = {KINDS[error].status: error for error in (*reversed(KINDS), *examples)}
+    shown = {KINDS[error].status: error for error in (*reversed(list(KINDS)), *examples)}
     texts = sorted({**_EVERY, **details}.items())
     return {status.value: _problem(status, shown[status], text) for status, text in texts}
 

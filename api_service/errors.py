@@ -79,6 +79,22 @@ class ResultGone(TorchrelayError):
     code = "result_gone"
 
 
+class PreconditionFailed(TorchrelayError):
+    """It is not what the client's If-Match names."""
+
+    code = "precondition_failed"
+
+
+class RangeNotSatisfiable(TorchrelayError):
+    """The part that is asked for begins behind the end. size: bytes that there are."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"There are {size} bytes.")
+        self.size = size
+
+
 class ForeignHost(TorchrelayError):
     """Without authentication, only requests that were meant for this machine are answered."""
 

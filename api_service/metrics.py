@@ -71,6 +71,17 @@ class _OfProcess(Collector):
             "what",
             {"requeued": counts.requeued, "expired": counts.expired, "republished": counts.republished},
         )
+        yield _counter_by(
+            "purged",
+            "What this process has removed because it was kept for long enough; orphans are files without a row.",
+            "what",
+            {
+                "result": counts.purged_results,
+                "job": counts.purged_rows,
+                "upload": counts.purged_uploads,
+                "orphan": counts.removed_orphans,
+            },
+        )
 
 
 class _OfQueues(Collector):

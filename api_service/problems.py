@@ -24,6 +24,8 @@ from api_service.errors import (
     MalformedForm,
     MalformedKey,
     NotJson,
+    PreconditionFailed,
+    RangeNotSatisfiable,
     ResultGone,
     ScopeTooSmall,
     StillStoring,
@@ -67,6 +69,8 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
     WrongState: Kind(HTTPStatus.CONFLICT, "The job's state does not allow this"),
     StillStoring: Kind(HTTPStatus.CONFLICT, "The first one is still being stored", {"Retry-After": "1"}),
     ResultGone: Kind(HTTPStatus.GONE, "The result has been purged"),
+    PreconditionFailed: Kind(HTTPStatus.PRECONDITION_FAILED, "It is another one"),
+    RangeNotSatisfiable: Kind(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "There is no such part"),
     BodyTooSlow: Kind(HTTPStatus.REQUEST_TIMEOUT, "The body does not come", {"Connection": "close"}),
     # The server throws the rest of the body away. Closing at once would cost the client this answer.
     BodyTooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
@@ -130,7 +134,8 @@ def render(error: TorchrelayError) -> Response:
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("cannot serve", code=error.code, error=str(error))
     faults = error.faults if isinstance(error, DoesNotFit) else ()
-    return problem(kind, error.code, kind.detail or str(error), faults=faults)
+    headers = {"Content-Range": f"bytes */{error.size}"} if isinstance(error, RangeNotSatisfiable) else None
+    return problem(kind, error.code, kind.detail or str(error), faults=faults, headers=headers)
 
 
 async def _ours(_: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ from api_service.status_cache import StatusCache
 from api_service.submission import Intake
 from api_service.uploads.intake import UploadIntake
 from api_service.waiting import Watcher
+from shared.blobs import Blobs
 from shared.database.pool import Database
 from shared.job import Job, NewJob
 
@@ -32,6 +33,7 @@ class Runtime:
     """
 
     database: Database
+    blobs: Blobs
     catalogue: CatalogueCache
     intake: Intake
     batches: BatchIntake

@@ -17,13 +17,19 @@ KEEP_ALIVE = 75
 
 # A request's head comes in one packet, or soon after it. Who sends it drop by drop only wants the connection.
 HEAD_TIMEOUT = 15.0  # seconds
+# Who takes nothing of an answer for so long, or less than some 5 kB a second, only holds memory, and a file.
+STALL_TIMEOUT = 60.0  # seconds
 
 
 class Protocol(HttpToolsProtocol):
-    """Closes connections on which the head of a request does not come to its end. A head in one piece costs no timer."""
+    """Closes connections on which the head of a request does not come to its end, or an answer is not taken.
+
+    A head in one piece costs no timer, nor does an answer that fits into the socket's buffers.
+    """
 
     _in_head = True  # also before the first byte
     _head_due: asyncio.TimerHandle | None = None
+    _taken_due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -31,6 +37,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_in_time()
+        self._taken_in_time()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -45,6 +52,25 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_in_time()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Not closed: that would wait until the rest has been taken.
+        self._taken_due = self._taken_due or self.loop.call_later(STALL_TIMEOUT, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._taken_in_time()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        super().timeout_keep_alive_handler()
+
+    def _taken_in_time(self) -> None:
+        if self._taken_due is not None:
+            self._taken_due.cancel()
+            self._taken_due = None
 
     def _head_in_time(self) -> None:
         self._in_head = False

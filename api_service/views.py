@@ -112,7 +112,7 @@ def _view(
         max_attempts=job.max_attempts,
         input=input_text,
         result=result,
-        result_url=None,
+        result_url=f"{job_url(job.id)}/result" if job.result_key else None,
         error=job.error,
         metadata=_raw(job.metadata),
         batch_id=job.batch_id,

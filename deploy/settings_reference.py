@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from api_service.retention.settings import RetentionSettings
 from api_service.settings import ApiSettings
 from api_service.webhooks.settings import WebhookSettings
 from ml_service.settings import WorkerSettings
@@ -17,6 +18,7 @@ GROUPS: dict[str, type[Settings]] = {
     "Database": DatabaseSettings,
     "Broker": BrokerSettings,
     "Blobs": BlobSettings,
+    "Retention": RetentionSettings,
     "Leases": LeaseSettings,
     "Webhooks": WebhookSettings,
     "API": ApiSettings,

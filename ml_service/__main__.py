@@ -11,6 +11,7 @@ import uvloop
 from ml_service.register import register
 from ml_service.settings import WorkerSettings
 from ml_service.worker.worker import Worker
+from shared.blobs import Blobs
 from shared.broker.pubsub import Pubsub
 from shared.database.pool import Database
 from shared.errors import TorchrelayError
@@ -36,7 +37,7 @@ async def _run(command: str, settings: WorkerSettings) -> int:
     try:
         if command == "register":
             return 0 if await register(settings, db, broker) else 1
-        worker = Worker(settings, db, broker)
+        worker = Worker(settings, db, broker, Blobs(settings.blob_url))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
         return await worker.run()

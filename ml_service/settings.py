@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ml_service.child.outputs import RESULT_LIMIT
 from shared.settings import BlobSettings, BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings
 
 
@@ -26,6 +27,15 @@ class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettin
         ge=100,
         description="events that a job may have before what its model says is left out: 2 MB in the database, and more "
         "than anybody reads",
+    )
+    inline_result_limit: int = Field(
+        default=1024 * 1024, ge=0, description="bytes that a result may have in its row; a larger one becomes a blob"
+    )
+    result_limit: int = Field(
+        default=RESULT_LIMIT,
+        ge=1024,
+        le=2**31,
+        description="bytes that a result may have at all; while it is taken in, a worker needs some six times as much memory",
     )
     drain_grace: float = Field(
         default=25.0, ge=0, description="seconds that running jobs get at SIGTERM; then they go back to the queue"

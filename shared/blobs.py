@@ -8,13 +8,14 @@ import asyncio
 import hashlib
 import io
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from shared.errors import BlobMissing, BlobsUnavailable, InvalidSettings
 
@@ -50,7 +51,10 @@ class Blobs:
         Raises BlobsUnavailable, also where the key is taken.
         """
         path, digest, size = self._path(key), hashlib.sha256(), 0
-        file = await _call(self._open_new, path)
+        try:
+            file = await _call(self._open_new, path)
+        except BlobMissing as error:  # no such bucket, or a folder that was removed as empty just now
+            raise BlobsUnavailable("There is no place for it.") from error
         try:
             async for chunk in chunks:
                 await _call(file.write, chunk)
@@ -62,7 +66,7 @@ class Blobs:
             raise
         return Written(size, digest.hexdigest())
 
-    async def read(self, key: str, begin: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, begin: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `begin` up to `end`, in chunks. Raises BlobMissing, BlobsUnavailable."""
         file = await _call(self._files.open, self._path(key), "rb")
         try:
@@ -91,12 +95,14 @@ class Blobs:
         """What is not there is no error. Raises BlobsUnavailable."""
         for key in keys:
             with suppress(BlobMissing):
-                await _call(self._files.rm_file, self._path(key))
+                await _call(self._remove, key)
 
-    async def older_than(self, age: timedelta) -> AsyncIterator[list[str]]:
-        """The keys of all blobs that were written so long ago, a folder's at a time."""
-        before = datetime.now(UTC) - age
-        folders = self._old_keys(before)
+    async def older_than(self, age: timedelta, after: str = "") -> AsyncIterator[list[str]]:
+        """The keys of all blobs that were written so long ago, a folder's at a time, by the names of the topmost folders.
+
+        after: the name of a topmost folder: those up to it are left out. Raises BlobsUnavailable.
+        """
+        folders = self._old_keys(datetime.now(UTC) - age, after)
         while (keys := await _call(next, folders, None)) is not None:
             if keys:
                 yield keys
@@ -115,9 +121,22 @@ class Blobs:
         with suppress(BlobMissing, BlobsUnavailable):
             await _call(self._files.rm_file, path)
 
-    def _old_keys(self, before: datetime) -> Iterator[list[str]]:
-        for folder, _, files in self._files.walk(self._root, detail=True):
+    def _remove(self, key: str) -> None:
+        """Of a folder also the folders that are empty now: a job has two of its own. A bucket has none."""
+        self._files.rm_file(self._path(key))
+        if isinstance(self._files, LocalFileSystem):
+            with suppress(OSError):  # one that is not empty stays, and what is above it
+                while "/" in key:
+                    key = key.rpartition("/")[0]
+                    os.rmdir(self._path(key))  # noqa: PTH106 - a path of fsspec's
+
+    def _old_keys(self, before: datetime, after: str) -> Iterator[list[str]]:
+        for folder, folders, files in self._files.walk(self._root, detail=True):
             prefix = folder.rstrip("/").removeprefix(self._root).lstrip("/")
+            if not prefix:
+                below = {name: folders[name] for name in sorted(folders) if name > after}
+                folders.clear()  # what is left in it is where the walk goes on, in this order
+                folders.update(below)
             names = [name for name, details in files.items() if _modified(details) < before]
             yield [f"{prefix}/{name}" if prefix else name for name in names]
 

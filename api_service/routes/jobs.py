@@ -1,4 +1,4 @@
-"""Lists of jobs, results, cancelling and retrying."""
+"""Lists of jobs; cancelling, retrying and deleting them."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from api_service.blob_removal import remove_blobs
 from api_service.caller import Scope, caller_of
 from api_service.cursor import decode_cursor, encode_cursor
 from api_service.documentation import (
@@ -17,7 +18,6 @@ from api_service.documentation import (
     answer,
     problems,
 )
-from api_service.errors import ResultGone
 from api_service.plain_route import group
 from api_service.routes.job_response import JSON, JobId, job_response, parse_job_id, unknown
 from api_service.runtime import runtime_of
@@ -66,36 +66,6 @@ async def list_jobs(
     page = found[:limit]
     next_cursor = encode_cursor(page[-1].id) if len(found) > limit else None
     return Response(render_page(page, next_cursor), media_type=JSON)
-
-
-@router.get(
-    "/v1/jobs/{job_id}/result",
-    summary="Get a result",
-    responses={
-        200: {
-            "description": "The bare result, as the model gave it.",
-            "content": {JSON: {"schema": {}, "example": JOB_EXAMPLE["result"]}},
-        },
-        **problems(
-            details={
-                **NO_JOB,
-                HTTPStatus.CONFLICT: "The job has not finished, or ended without a result.",
-                HTTPStatus.GONE: "The result has been purged.",
-            }
-        ),
-    },
-)
-async def get_result(request: Request, job_id: JobId) -> Response:
-    """Only the result, without the job around it."""
-    job = await runtime_of(request).statuses.get(caller_of(request, Scope.READ).sees, parse_job_id(job_id))
-    if job is None:
-        raise unknown(job_id)
-    if job.state is not JobState.SUCCEEDED:
-        ending = "ended without a result" if job.state.finished else "has no result yet"
-        raise WrongState(f"The job is {job.state}: it {ending}.")
-    if job.result is None:
-        raise ResultGone("The result was kept for a while, and has been purged.")
-    return Response(job.result.encode(), headers={"Cache-Control": "private, no-cache"}, media_type=JSON)
 
 
 @router.post(
@@ -149,3 +119,27 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
         raise WrongState(f"The job is {job.state}: only failed, cancelled and expired ones can be queued again.")
     runtime.on_requeued()
     return job_response(job, HTTPStatus.ACCEPTED, {"Retry-After": runtime.paces.retry_after(job)})
+
+
+@router.delete(
+    "/v1/jobs/{job_id:job}",
+    summary="Delete a job",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses={
+        204: answer("The job is gone, with its result, its events and the log of its webhooks."),
+        **problems(details={**NO_JOB, HTTPStatus.CONFLICT: "The job has not finished: cancel it first."}),
+    },
+)
+async def delete_job(request: Request, job_id: JobId) -> Response:
+    """Only a job that has finished. Its `Idempotency-Key` is free again, and webhooks that wait are not sent any more."""
+    runtime, wanted = runtime_of(request), parse_job_id(job_id)
+    found = await moves.delete_job(runtime.database, caller_of(request, Scope.SUBMIT).sees, wanted)
+    match found:
+        case None:
+            raise unknown(job_id)
+        case moves.Deleted(key=key):
+            runtime.statuses.changed([wanted])
+            await remove_blobs(runtime.blobs, [key] if key else ())
+            return Response(None, HTTPStatus.NO_CONTENT)
+        case _:
+            raise WrongState(f"The job is {found.state}: only what has finished can be deleted.")

@@ -1,8 +1,9 @@
 """Runs a batch so that each item gets an outcome of its own: one bad input, or one bad output, fails alone."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -19,7 +20,7 @@ from ml_service.child.messages import (
     Succeeded,
     ToParent,
 )
-from ml_service.child.outputs import counted, dumped
+from ml_service.child.outputs import RESULT_LIMIT, counted, dumped
 from ml_service.child.run import PredictRun, Tell
 from ml_service.child.torch_runtime import TorchRuntime
 from ml_service.child.uploads import JobUploads, UploadStore
@@ -48,12 +49,14 @@ class BatchRunner:
         runtime: TorchRuntime,
         send: Callable[[ToParent], None],
         uploads: UploadStore | None = None,  # None: inputs refer to none
+        result_limit: int = RESULT_LIMIT,
     ) -> None:
         self._model = model
         self._schema = model.Input.model_json_schema()
         self._runtime = runtime
         self._send = send
         self._uploads = uploads
+        self._result_limit = result_limit
 
     def run(self, batch: RunBatch, cancelled: AbstractSet[int]) -> None:
         """A part that raises is halved until the culprits stand alone. Outcomes are sent as they come."""
@@ -68,8 +71,11 @@ class BatchRunner:
 
     def _attempt(
         self, batch: RunBatch, part: Part, uploads: Sequence[JobUploads | None], cancelled: AbstractSet[int]
-    ) -> tuple[dict[int, Outcome], Sequence[Part]]:
-        """One call of predict: the outcomes it gave, and the parts of it that have to be tried again, or at all."""
+    ) -> tuple[Iterable[tuple[int, Outcome]], Sequence[Part]]:
+        """One call of predict: the outcomes it gave, and the parts of it that have to be tried again, or at all.
+
+        Results become text as they are asked for: all of a batch's at once may be more than memory has place for.
+        """
         outcomes: dict[int, Outcome] = {}
         inputs: dict[int, BaseModel] = {}
         later: list[Part] = []
@@ -83,17 +89,17 @@ class BatchRunner:
                 later = [part[place + 1 :]]
                 break
         if not inputs:
-            return outcomes, later
+            return outcomes.items(), later
         live = tuple(inputs)
         run = PredictRun(live, self._teller(batch.batch), cancelled, whole=len(live) == len(batch.items))
         outputs = self._predict(list(inputs.values()), run)
         run.end()
         if isinstance(outputs, Failure):
             failed, again = _divide(live, outputs, cancelled)
-            return outcomes | failed, [*again, *later]
-        for index, output in zip(live, outputs, strict=True):
-            outcomes[index] = self._outcome(output, stopped=index in run.told)
-        return outcomes, later
+            return (outcomes | failed).items(), [*again, *later]
+        given = zip(live, outputs, strict=True)
+        results = ((index, self._outcome(output, stopped=index in run.told)) for index, output in given)
+        return chain(outcomes.items(), results), later
 
     def _uploads_of(self, batch: RunBatch) -> list[JobUploads | None]:
         """All items wait together: their time limit is one."""
@@ -144,7 +150,7 @@ class BatchRunner:
         if stopped:
             return Stopped()
         try:
-            return Succeeded(dumped(output, self._model.Output))
+            return Succeeded(dumped(output, self._model.Output, self._result_limit))
         except BaseException as error:  # noqa: BLE001 - a serializer is the model's code too
             return self._failure(error).outcome()
 
@@ -175,11 +181,11 @@ def _divide(part: Part, failure: Failure, cancelled: AbstractSet[int]) -> tuple[
     return {}, [part[:middle], part[middle:]]
 
 
-def _in_frames(outcomes: Mapping[int, Outcome]) -> Iterator[dict[int, Outcome]]:
+def _in_frames(outcomes: Iterable[tuple[int, Outcome]]) -> Iterator[dict[int, Outcome]]:
     """The outcomes in groups of about FRAME_BYTES; a larger result is a group by itself."""
     group: dict[int, Outcome] = {}
     size = 0
-    for index, outcome in outcomes.items():
+    for index, outcome in outcomes:
         length = len(outcome.result) if isinstance(outcome, Succeeded) else 0
         if group and size + length > FRAME_BYTES:
             yield group

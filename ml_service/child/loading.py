@@ -49,13 +49,13 @@ def load_model(load: Load, runtime: TorchRuntime, send: Callable[[ToParent], Non
     try:
         model, device = _loaded(model_class, load, repository / model_class.name / str(model_class.version), runtime)
         if load.warm_up and model.example is not None:
-            _warm_up(model, runtime)
+            _warm_up(model, runtime, load.result_limit)
     except BaseException as error:
         logger.exception("%s cannot be loaded", load.target)
         send(LoadFailed(_without(str(repository), told(error))))
         return None
     send(Ready(device, time.monotonic() - started))
-    return BatchRunner(model, runtime, send, UploadStore(load.blob_url, load.upload_limit))
+    return BatchRunner(model, runtime, send, UploadStore(load.blob_url, load.upload_limit), load.result_limit)
 
 
 def _loaded(model_class: type[Model], load: Load, files: Path, runtime: TorchRuntime) -> tuple[Model, str]:
@@ -66,10 +66,11 @@ def _loaded(model_class: type[Model], load: Load, files: Path, runtime: TorchRun
     return model, device
 
 
-def _warm_up(model: Model, runtime: TorchRuntime) -> None:
+def _warm_up(model: Model, runtime: TorchRuntime, result_limit: int) -> None:
     """The first call is the slow one (kernels, caches, lazy imports): it should not be somebody's job."""
     said: list[ToParent] = []
-    BatchRunner(model, runtime, said.append).run(RunBatch(0, [BatchItem(to_json(model.example))]), frozenset())
+    runner = BatchRunner(model, runtime, said.append, result_limit=result_limit)
+    runner.run(RunBatch(0, [BatchItem(to_json(model.example))]), frozenset())
     for message in said:
         if isinstance(message, Outcomes) and isinstance(failed := message.outcomes[0], Failed):
             raise WarmUpFailed(f"predict fails on the model's own example: {failed.message}")

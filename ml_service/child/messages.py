@@ -51,7 +51,7 @@ Outcome = Succeeded | Failed | Stopped
 class Load(_Message, frozen=True):
     """The first message, once. files: the model repository's root. threads: for torch; 0 leaves its own choice.
 
-    blob_url: where uploads are. upload_limit: bytes of one that may be read into memory.
+    blob_url: where uploads are. upload_limit: bytes of one that may be read into memory. result_limit: bytes.
     """
 
     target: str
@@ -61,6 +61,7 @@ class Load(_Message, frozen=True):
     warm_up: bool
     blob_url: str
     upload_limit: int
+    result_limit: int
 
 
 class RunBatch(_Message, frozen=True):

@@ -6,6 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+# While it is taken in, the parent has a result three times, and the child its values besides: within the 4 GB that a worker
+# has in docker-compose.yml.
+RESULT_LIMIT = 256 * 1024 * 1024  # bytes
+
 _SUSPECT = (b"NaN", b"Infinity", b"null")
 
 
@@ -22,11 +26,13 @@ def counted(outputs: Any, expected: int) -> Sequence[Any]:
     return outputs
 
 
-def dumped(output: Any, wanted: type[BaseModel]) -> bytes:
+def dumped(output: Any, wanted: type[BaseModel], limit: int = RESULT_LIMIT) -> bytes:
     """The output's JSON text. Raises BadOutput, or what pydantic finds wrong with values that skipped validation."""
     if not isinstance(output, wanted):
         raise BadOutput(f"predict returned {type(output).__name__} where {wanted.__qualname__} is wanted")
     text = output.model_dump_json(warnings="error").encode()
+    if len(text) > limit:
+        raise BadOutput(f"the result has {len(text)} bytes, and may have {limit} (RESULT_LIMIT)")
     # JSON has no such number. A model class that does not derive from Payload would turn it into null, silently; so
     # the values are looked at, but only where the text allows that there is one: a result may have millions of them.
     if any(sign in text for sign in _SUSPECT) and not _finite(output.model_dump(mode="json")):

@@ -40,6 +40,7 @@ from ml_service.child.messages import (
     pack,
     read_to_parent,
 )
+from ml_service.child.outputs import RESULT_LIMIT
 from ml_service.discovery import ModelReference
 from ml_service.model import Batching
 from shared.catalogue import ModelDescription
@@ -81,12 +82,21 @@ class ModelProcess:
 
     @classmethod
     async def spawn(
-        cls, reference: ModelReference, *, files: Path, device: str, threads: int, warm_up: bool, blobs: BlobSettings
+        cls,
+        reference: ModelReference,
+        *,
+        files: Path,
+        device: str,
+        threads: int,
+        warm_up: bool,
+        blobs: BlobSettings,
+        result_limit: int = RESULT_LIMIT,
     ) -> Self:
         """Start a process and have it load the model. files: the model repository's root.
 
         device: auto, cuda, mps or cpu. threads: for torch, 0 to leave them to it. warm_up: compute the example before
-        the first job comes. blobs: where it reads uploads. Raises ChildDied if the machine cannot start another process.
+        the first job comes. blobs: where it reads uploads. result_limit: bytes.
+        Raises ChildDied if the machine cannot start another process.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -100,7 +110,10 @@ class ModelProcess:
         finally:
             theirs.close()
         child = cls(process, reader, writer)
-        child._tell(Load(reference.target, device, str(files), threads, warm_up, blobs.blob_url, blobs.upload_limit))
+        load = Load(
+            reference.target, device, str(files), threads, warm_up, blobs.blob_url, blobs.upload_limit, result_limit
+        )
+        child._tell(load)
         return child
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from ml_service.child.errors import ChildDied, ModelLoadFailed
+from ml_service.child.outputs import RESULT_LIMIT
 from ml_service.child.process import ModelProcess
 from ml_service.discovery import ModelReference
 from ml_service.model import Batching
@@ -25,13 +26,14 @@ RETRY_FIRST, RETRY_MOST = 5.0, 300.0  # seconds, doubling
 class ChildSettings:
     """What every child of this worker is started with. files: the model repository. threads: 0 leaves it to torch.
 
-    blobs: where uploads are.
+    blobs: where uploads are. result_limit: bytes.
     """
 
     files: Path
     device: str
     threads: int
     blobs: BlobSettings
+    result_limit: int = RESULT_LIMIT
 
 
 class ChildKeeper:
@@ -151,4 +153,5 @@ async def _spawn(reference: ModelReference, settings: ChildSettings) -> ModelPro
         threads=settings.threads,
         warm_up=True,
         blobs=settings.blobs,
+        result_limit=settings.result_limit,
     )

@@ -16,6 +16,7 @@ from ml_service.worker.desk import Desk
 from ml_service.worker.gate import LoneGate
 from ml_service.worker.incarnation import Incarnation
 from ml_service.worker.keeper import ChildKeeper
+from ml_service.worker.large_results import LargeResults
 from ml_service.worker.settler import Settler, ending
 from shared.database.claims import Started, start
 from shared.database.entries import Ending
@@ -33,6 +34,7 @@ UPLOADS_PATIENCE = 60.0  # seconds
 UPLOADS_SHARE = 0.5  # of the time limit
 
 Endings = Sequence[tuple[Attempt, Settlement]]
+Large = list[tuple[Attempt, bytes]]  # results that go to the blob store before their attempts are settled
 
 
 class Runner:
@@ -45,6 +47,7 @@ class Runner:
         held: HeldAttempts,
         desk: Desk,
         settler: Settler,
+        results: LargeResults,
         cancel_grace: float,
         batch_grace: float,
     ) -> None:
@@ -53,13 +56,17 @@ class Runner:
         self._held = held
         self._desk = desk
         self._settler = settler
+        self._results = results
         self._cancel_grace = cancel_grace
         self._batch_grace = batch_grace
         self.gate = LoneGate()
         self._settling: set[asyncio.Task[None]] = set()
 
     async def run(self, batch: Batch, keeper: ChildKeeper) -> bool:
-        """Returns when the child is free again; whether it computed. The settlement goes on behind."""
+        """Returns when the child may have another batch; whether it computed. The settlement goes on behind.
+
+        The next batch waits only where too many large results do: for the blob store to take them.
+        """
         if not batch.started:
             try:
                 await keeper.child()  # before the gate: who waits for a model to load must not hold up the others
@@ -68,6 +75,7 @@ class Runner:
                 return False
             await self.gate.enter(alone=batch.alone)
         endings: Endings = ()
+        large: Large = []
         computed = False
         try:
             child = await keeper.child()
@@ -76,13 +84,16 @@ class Runner:
             if batch.attempts:
                 traces = [(attempt.claimed.id, attempt.in_hand.message.traceparent) for attempt in batch.attempts]
                 with job_spans("run", traces):
-                    endings, computed = await self._compute(batch, child), True
+                    (endings, large), computed = await self._compute(batch, child), True
                 if not child.alive:
                     keeper.replace(child)
         except ModelLoadFailed as error:
             endings = _not_loaded(batch, error)
         finally:
-            self._settle_behind(endings, alone=batch.alone)
+            waits = bool(large)
+            self._settle_behind(endings, large, alone=batch.alone)
+        if waits:
+            await self._results.room()
         return computed
 
     async def hand_back(self, attempts: Sequence[Attempt]) -> None:
@@ -94,10 +105,15 @@ class Runner:
         while self._settling:
             await asyncio.wait(self._settling)
 
-    def _settle_behind(self, endings: Endings, *, alone: bool) -> None:
+    def _settle_behind(self, endings: Endings, large: Large, *, alone: bool) -> None:
+        """What is small first: it need not wait for the blob store."""
+        for _, result in large:
+            self._results.expect(result)
+
         async def settle() -> None:
             try:
                 await self._settler.settle(endings)
+                await self._settler.settle_large(large)
             finally:
                 await self.gate.leave(alone=alone)
 
@@ -135,7 +151,7 @@ class Runner:
                 self._incarnation.beat_soon()
             await asyncio.sleep(RETRY_AFTER)
 
-    async def _compute(self, batch: Batch, child: ModelProcess) -> Endings:
+    async def _compute(self, batch: Batch, child: ModelProcess) -> tuple[Endings, Large]:
         attempts = list(batch.attempts)
 
         def on_said(said: Said) -> None:
@@ -155,10 +171,17 @@ class Runner:
             why = "it gave no outcome"
         except ChildDied as died:
             outcomes, why = died.outcomes, died.reason
-        return [
-            _settlement_of(attempt, outcomes[place]) if place in outcomes else _unfinished(attempt, verdict, why)
-            for place, attempt in enumerate(attempts)
-        ]
+        endings: list[tuple[Attempt, Settlement]] = []
+        large: Large = []
+        for place, attempt in enumerate(attempts):
+            match outcomes.get(place):
+                case None:
+                    endings.append(_unfinished(attempt, verdict, why))
+                case Succeeded(result=result) if self._results.is_large(result):
+                    large.append((attempt, result))
+                case outcome:
+                    endings.append(_settlement_of(attempt, outcome))
+        return endings, large
 
     async def _watch(
         self, batch: Batch, child: ModelProcess, running: asyncio.Task[dict[int, Outcome]]

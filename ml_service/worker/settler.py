@@ -1,18 +1,20 @@
 """Writing what attempts come to. It goes on trying until the database answers; only the fence may refuse (rule 7)."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 import structlog
 
 from ml_service.worker.attempts import Attempt, HeldAttempts
 from ml_service.worker.desk import Desk
 from ml_service.worker.event_writer import EventWriter
+from ml_service.worker.large_results import LargeResults
 from shared.database.entries import Ending
 from shared.database.pool import Database
 from shared.database.settlement import Settlement, settle
 from shared.errors import DatabaseRefused, DatabaseUnavailable
-from shared.states import ErrorCode
+from shared.states import ErrorCode, JobState
 
 log = structlog.get_logger(__name__)
 
@@ -20,16 +22,22 @@ RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries, doubling
 
 
 class Settler:
-    def __init__(self, db: Database, held: HeldAttempts, desk: Desk, events: EventWriter) -> None:
+    def __init__(
+        self, db: Database, held: HeldAttempts, desk: Desk, events: EventWriter, results: LargeResults
+    ) -> None:
         self._db = db
         self._held = held
         self._desk = desk
+        self._results = results
         self.events = events
 
-    async def settle(self, endings: Sequence[tuple[Attempt, Settlement]]) -> None:
-        """Writes them, acks their messages, forgets them. Returns once the rows have spoken."""
+    async def settle(self, endings: Sequence[tuple[Attempt, Settlement]]) -> Mapping[UUID, JobState]:
+        """Writes them, acks their messages, forgets them. Returns once the rows have spoken, with what became of each job.
+
+        One that is missing was not this attempt's any more.
+        """
         if not endings:
-            return
+            return {}
         telling = [attempt for attempt, settlement in endings if self._worth_telling(attempt, settlement)]
         states = await self.persist([settlement for _, settlement in endings], telling)
         self.events.forget(attempt for attempt, _ in endings)
@@ -42,9 +50,34 @@ class Settler:
                 )
             self._held.discard(attempt)
         self._desk.done([attempt.in_hand for attempt, _ in endings])
+        return states
 
-    async def persist(self, settlements: Sequence[Settlement], telling: Collection[Attempt] = ()) -> Collection[object]:
-        """The ids whose row was still this attempt's. telling: what these have said is written before, if it can be."""
+    async def settle_large(self, large: list[tuple[Attempt, bytes]]) -> None:
+        """Each as soon as its result is in the blob store; the list is emptied, as memory is short where it is long."""
+        while large:
+            attempt, result = large.pop()
+            job_id, number = attempt.key
+            stored = await self._results.store(attempt, result)
+            del result
+            settlement = Settlement(
+                job_id,
+                number,
+                Ending.SUCCEEDED,
+                result_key=stored.key,
+                result_size=stored.size,
+                result_sha256=stored.sha256,
+            )
+            states = await self.settle([(attempt, settlement)])
+            if states.get(job_id) is not JobState.SUCCEEDED:
+                await self._results.discard(self._db, attempt, stored)
+
+    async def persist(
+        self, settlements: Sequence[Settlement], telling: Collection[Attempt] = ()
+    ) -> Mapping[UUID, JobState]:
+        """The jobs whose row was still this attempt's, and what became of them.
+
+        telling: what these have said is written before, if it can be.
+        """
         delay = RETRY_FIRST
         while True:
             try:
@@ -57,10 +90,12 @@ class Settler:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST)
 
-    async def _persist_refused(self, settlements: Sequence[Settlement], error: DatabaseRefused) -> Collection[object]:
+    async def _persist_refused(
+        self, settlements: Sequence[Settlement], error: DatabaseRefused
+    ) -> Mapping[UUID, JobState]:
         """A result that cannot be stored fails its own job, and only that: each is tried by itself."""
         if len(settlements) > 1:
-            return [job_id for one in settlements for job_id in await self.persist([one])]
+            return {job_id: state for one in settlements for job_id, state in (await self.persist([one])).items()}
         (one,) = settlements
         log.error("a result cannot be stored", job_id=str(one.id), error=str(error))
         text = "the database refused the model's result"

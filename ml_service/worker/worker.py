@@ -18,9 +18,11 @@ from ml_service.worker.event_writer import EventWriter
 from ml_service.worker.incarnation import Incarnation, Report
 from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from ml_service.worker.lane import Lane
+from ml_service.worker.large_results import LargeResults
 from ml_service.worker.receiver import Receiver
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler, ending
+from shared.blobs import Blobs
 from shared.broker.protocol import Broker, Received
 from shared.catalogue import ModelDescription, ModelState, ServedModel
 from shared.database.catalogue import register_model
@@ -42,7 +44,7 @@ PULLS_END = 2.0  # seconds beyond the time that a pull may take
 class Worker:
     """Made by `start`; `run` serves until `stop`."""
 
-    def __init__(self, settings: WorkerSettings, db: Database, broker: Broker) -> None:
+    def __init__(self, settings: WorkerSettings, db: Database, broker: Broker, blobs: Blobs) -> None:
         self._settings = settings
         self._db = db
         self._broker = broker
@@ -58,7 +60,8 @@ class Worker:
         self._hurry = asyncio.Event()
         self._provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
         self._events = EventWriter(db, settings.events_per_job)
-        self._settler = Settler(db, self._held, self._desk, self._events)
+        self._results = LargeResults(blobs, settings.inline_result_limit)
+        self._settler = Settler(db, self._held, self._desk, self._events, self._results)
         self._incarnation = Incarnation(
             db, self._report, self._on_held, self._on_death, settings.lease_seconds, settings.heartbeat_seconds
         )
@@ -69,6 +72,7 @@ class Worker:
             self._held,
             self._desk,
             self._settler,
+            self._results,
             cancel_grace=settings.cancel_grace,
             batch_grace=settings.max_batch_seconds,
         )
@@ -126,6 +130,7 @@ class Worker:
             self._settings.device,
             self._settings.torch_threads,
             self._settings,
+            self._settings.result_limit,
         )
         references = [one for one in discovery.references if not wanted or one.name is None or one.name in wanted]
         keepers = await asyncio.gather(
@@ -272,7 +277,7 @@ class Worker:
             lane.close()
             self._desk.drop(lane.take_unclaimed())
         self._hand_back_unstarted()
-        await self._within(asyncio.gather(*(lane.free() for lane in self._lanes.values())), self._settings.drain_grace)
+        await self._within(asyncio.ensure_future(self._finish()), self._settings.drain_grace)
         self._end(background, "keep")
         self._hand_back_unstarted()  # what was still being claimed, and came too late to be run
         for lane in self._lanes.values():
@@ -292,6 +297,11 @@ class Worker:
         await self._desk.flush_acks()
         await self._incarnation.end()
         log.info("drained", left=len(self._held))
+
+    async def _finish(self) -> None:
+        """What runs, and what of it is on its way: a large result may need some time to be stored."""
+        await asyncio.gather(*(lane.free() for lane in self._lanes.values()))
+        await self._runner.finish_settling()
 
     def _hand_back_unstarted(self) -> None:
         unstarted = [attempt for lane in self._lanes.values() for attempt in lane.take_unstarted()]

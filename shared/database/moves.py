@@ -1,8 +1,9 @@
-"""What a client may do to a job: cancel it, retry it."""
+"""What a client may do to a job: cancel it, retry it, delete it."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import case, literal_column, null, update
+from sqlalchemy import case, delete, literal_column, null, update
 
 from shared.database.endings import TOLD, ended
 from shared.database.entries import announced, enter_queued, finished, is_state, moved
@@ -13,7 +14,7 @@ from shared.database.reading import get_job
 from shared.database.statement import Statement, clock, constant
 from shared.database.tables import jobs
 from shared.job import Job
-from shared.states import RETRYABLE, JobState
+from shared.states import FINISHED, RETRYABLE, JobState
 
 
 def _cancel() -> Statement:
@@ -54,8 +55,23 @@ def _retry() -> Statement:
     return Statement("retry_job", announced(changed))
 
 
+def _delete() -> Statement:
+    """What hangs on the row goes with it (foreign keys), and with it the idempotency key. Whatever still comes finds zero rows."""
+    deleted = delete(jobs).where(*MINE, is_state(*FINISHED)).returning(jobs.c.id, jobs.c.result_key).cte("deleted")
+    return Statement("delete_job", announced(deleted))
+
+
 _CANCEL = _cancel()
 _RETRY = _retry()
+_DELETE = _delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """key: of the blob that nothing points at any more."""
+
+    id: UUID
+    key: str | None
 
 
 async def cancel_job(db: Database, owner: str | None, job_id: UUID) -> Job | None:
@@ -71,3 +87,9 @@ async def retry_job(db: Database, owner: str | None, job_id: UUID) -> tuple[Job,
         return job_of(row), True
     job = await get_job(db, owner, job_id)
     return (job, False) if job else None
+
+
+async def delete_job(db: Database, owner: str | None, job_id: UUID) -> Deleted | Job | None:
+    """-> what was deleted, or the job, which has not finished; None: no such job of this owner."""
+    row = await db.fetch_row(_DELETE, owner=owner, job_id=job_id)
+    return Deleted(row["id"], row["result_key"]) if row else await get_job(db, owner, job_id)

@@ -150,6 +150,22 @@ class Database:
 
         return await self._answered("listen", run)
 
+    @asynccontextmanager
+    async def alone(self, number: int) -> AsyncIterator[bool]:
+        """Whether nobody else is inside with this number. For what takes long and is no transaction.
+
+        The lock is its connection's: should that be lost, another one may come in. Raises DatabaseUnavailable.
+        """
+        connection = await self.listener()
+
+        async def run() -> bool:
+            return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", number))
+
+        try:
+            yield await self._answered("alone", run)
+        finally:
+            connection.terminate()
+
     async def _answered(self, name: str, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Runs it; repeats it after a deadlock (rule 4); translates the driver's errors."""
         for tries_left in reversed(range(DEADLOCK_TRIES)):

@@ -8,14 +8,17 @@ from ml_service.worker.claimer import Claimer
 from ml_service.worker.desk import Desk, InHand
 from ml_service.worker.event_writer import EventWriter
 from ml_service.worker.incarnation import Incarnation, Report
+from ml_service.worker.large_results import LargeResults
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler
+from shared.blobs import Blobs
 from shared.database.leases import Held
 from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker, delivery
 from tests.unsteady_database import UnsteadyDatabase
 
 LEASE = 30.0
+INLINE_LIMIT = 1000  # bytes of a result
 GRACE = 0.05  # seconds that a cancelled job gets to stop by itself
 BATCH_GRACE = 0.1  # seconds that it may wait for the rest of its batch
 
@@ -23,23 +26,32 @@ BATCH_GRACE = 0.1  # seconds that it may wait for the rest of its batch
 class Bench:
     """held_reports, deaths: what the heartbeat told."""
 
-    def __init__(self, db: UnsteadyDatabase, stage: Stage, broker: HandBroker) -> None:
+    def __init__(self, db: UnsteadyDatabase, stage: Stage, broker: HandBroker, blobs: Blobs) -> None:
         self.db = db
         self.stage = stage
         self.broker = broker
+        self.blobs = blobs
         self.serves: set[tuple[str, int]] = {("echo", 1), ("actor", 3)}
         self.held_reports: list[Collection[Held]] = []
         self.deaths = 0
         self.desk = Desk(broker)
         self.held = HeldAttempts()
         self.events = EventWriter(db, cap=1000)
-        self.settler = Settler(db, self.held, self.desk, self.events)
+        self.results = LargeResults(blobs, INLINE_LIMIT)
+        self.settler = Settler(db, self.held, self.desk, self.events, self.results)
         self.incarnation = Incarnation(
             db, lambda: Report("cpu", [], []), self.held_reports.append, self._died, LEASE, interval=3600
         )
         self.claimer = Claimer(db, self.desk, self.held, self.incarnation, lambda: self.serves)
         self.runner = Runner(
-            db, self.incarnation, self.held, self.desk, self.settler, cancel_grace=GRACE, batch_grace=BATCH_GRACE
+            db,
+            self.incarnation,
+            self.held,
+            self.desk,
+            self.settler,
+            self.results,
+            cancel_grace=GRACE,
+            batch_grace=BATCH_GRACE,
         )
 
     async def in_hand(self, *job_ids: UUID, publish_no: int = 1, model: str = "echo") -> list[InHand]:

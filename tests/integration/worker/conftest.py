@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +12,19 @@ from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker
 from tests.integration.worker.bench import Bench
 from tests.unit.ml_service.child.conftest import animal
+from tests.unsteady_blobs import UnsteadyBlobs
 from tests.unsteady_database import UnsteadyDatabase
 
 
 @pytest.fixture
-async def bench(db: UnsteadyDatabase, stage: Stage, broker: HandBroker) -> AsyncIterator[Bench]:
+def blobs(tmp_path: Path) -> UnsteadyBlobs:
+    return UnsteadyBlobs(str(tmp_path / "blobs"))
+
+
+@pytest.fixture
+async def bench(db: UnsteadyDatabase, stage: Stage, broker: HandBroker, blobs: UnsteadyBlobs) -> AsyncIterator[Bench]:
     """Registered; nothing goes on in the background."""
-    bench = Bench(db, stage, broker)
+    bench = Bench(db, stage, broker, blobs)
     await bench.incarnation.register()
     yield bench
     await bench.runner.finish_settling()

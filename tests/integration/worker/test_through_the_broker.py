@@ -20,6 +20,7 @@ from shared.queues import Provisioner
 from tests.contract.database.stage import Stage, new_job, until
 from tests.integration.backstage.going_on import going_on
 from tests.unit.ml_service.child.conftest import ZOO
+from tests.unsteady_blobs import UnsteadyBlobs
 
 JOBS = 60
 
@@ -37,13 +38,13 @@ async def pubsub(emulator: Emulator) -> AsyncIterator[tuple[Pubsub, Pubsub]]:
 
 
 async def test_each_job_is_run_once_though_all_messages_come_twice(
-    pubsub: tuple[Pubsub, Pubsub], stage: Stage, tmp_path: Path
+    pubsub: tuple[Pubsub, Pubsub], stage: Stage, tmp_path: Path, blobs: UnsteadyBlobs
 ) -> None:
     """Rules 2 and 5: the queue is made by whoever misses it first; duplicates find their rows taken, and are acked."""
     ours, theirs = pubsub
     shutil.copy(ZOO / "actor.py", tmp_path)
     relay = Relay(stage.db, ours, BrokerHealth(), Provisioner(ours, stage.db, allowed=True))
-    worker = Worker(WorkerSettings(models="actor", models_dir=tmp_path, device="cpu"), stage.db, theirs)
+    worker = Worker(WorkerSettings(models="actor", models_dir=tmp_path, device="cpu"), stage.db, theirs, blobs)
     jobs = [
         new_job(model="actor", version=3, queue="stage", input=json.dumps({"text": str(number)}))
         for number in range(JOBS)

@@ -22,6 +22,7 @@ from shared.states import JobState
 from tests.contract.database.stage import OWNER, Stage, until
 from tests.hand_broker import HandBroker, delivery
 from tests.unit.ml_service.child.conftest import ZOO
+from tests.unsteady_blobs import UnsteadyBlobs
 from tests.unsteady_database import UnsteadyDatabase
 
 
@@ -81,7 +82,12 @@ Start = Callable[..., AbstractAsyncContextManager[Plant]]
 
 @pytest.fixture
 def start(
-    db: UnsteadyDatabase, stage: Stage, broker: HandBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: UnsteadyDatabase,
+    stage: Stage,
+    broker: HandBroker,
+    blobs: UnsteadyBlobs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Start:
     shutil.copy(ZOO / "actor.py", tmp_path)
     monkeypatch.setattr(incarnation_module, "RETRY_AFTER", 0.001)
@@ -91,7 +97,7 @@ def start(
     @asynccontextmanager
     async def started(**settings: Any) -> AsyncIterator[Plant]:
         given: dict[str, Any] = {"models": "actor", "models_dir": tmp_path, "device": "cpu", "heartbeat_seconds": 0.02}
-        worker = Worker(WorkerSettings(**given, **settings, pubsub_pull_seconds=0.1), db, broker)
+        worker = Worker(WorkerSettings(**given, **settings, pubsub_pull_seconds=0.1), db, broker, blobs)
         plant = Plant(worker, db, stage, broker)
         try:
             yield plant
