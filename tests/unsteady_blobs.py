@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from contextlib import aclosing
 
 from shared.blobs import Blobs, Written
 from shared.errors import BlobsUnavailable
@@ -30,8 +31,9 @@ class UnsteadyBlobs(Blobs):
 
     async def read(self, key: str, begin: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         self._try("read")
-        async for chunk in super().read(key, begin, end):
-            yield chunk
+        async with aclosing(super().read(key, begin, end)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def delete(self, keys: Collection[str]) -> None:
         self._try("delete")

@@ -18,6 +18,7 @@ from shared.database import (
     reading,
     reconciliation,
     repetition,
+    retention,
     settlement,
     statistics,
 )
@@ -32,6 +33,9 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "orphans": (reconciliation._REQUEUE_ORPHANS, "ix_jobs_held"),
     "expiry": (reconciliation._EXPIRE, "ix_jobs_queue_deadline"),
     "a queue's head": (reading._QUEUE_HEAD, "ix_jobs_queue_order"),
+    "results to be purged": (retention._PURGE_RESULTS, "ix_jobs_purge"),
+    "rows to be purged": (retention._PURGE_ROWS, "ix_jobs_purge"),
+    "files in use": (retention._POINTED_AT_BY_JOBS, "pk_jobs"),
     "one job": (reading._GET, "pk_jobs"),
     "a key": (repetition._FIND, "ix_jobs_idempotency"),
     "a batch": (repetition._READ_BATCH, "ix_jobs_batch"),

@@ -19,6 +19,7 @@ from shared.database.leases import QueueReport, heartbeat
 from shared.database.outbox import forget_dead_letters, forget_queue, release_unpublished, stamp_published
 from shared.database.pool import Database, Transaction
 from shared.database.reconciliation import expire, republish, requeue_orphans
+from shared.database.retention import purge_results, purge_rows
 from shared.database.settlement import Settlement, settle
 from shared.database.submission import insert_jobs
 from shared.job import Progress
@@ -56,6 +57,14 @@ STATEMENTS: dict[str, tuple[str, Statement]] = {
     "forget_queue": (QUEUED, lambda db, worker, ids: forget_queue(db, "echo")),
     "requeue_orphans": (HELD + ", started_at = now()", in_a_tick(requeue_orphans)),
     "expire": ("queue_deadline = now() - interval '1 s'", in_a_tick(expire)),
+    "purge_results": (
+        "state = 'succeeded', result = '1', finished_at = now(), purge_at = now() - interval '1 s'",
+        in_a_tick(purge_results),
+    ),
+    "purge_rows": (
+        "state = 'cancelled', finished_at = now(), purge_at = now() - interval '1 s'",
+        in_a_tick(purge_rows),
+    ),
     "republish": ("published_at = now() - interval '1 hour'", in_a_tick(republish)),
 }
 

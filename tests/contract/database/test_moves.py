@@ -1,4 +1,4 @@
-"""cancel_job and retry_job: what a client may do to a job."""
+"""cancel_job, retry_job and delete_job: what a client may do to a job."""
 
 import asyncio
 from uuid import UUID
@@ -7,9 +7,10 @@ import pytest
 
 from shared.database.claims import claim
 from shared.database.entries import Ending
-from shared.database.moves import cancel_job, retry_job
+from shared.database.moves import Deleted, cancel_job, delete_job, retry_job
 from shared.database.pool import Database
 from shared.database.settlement import Settlement, settle
+from shared.job import Job
 from shared.states import FINISHED, RETRYABLE, JobState
 from tests.contract.database.stage import OWNER, Stage, new_id
 
@@ -103,9 +104,62 @@ async def test_another_owner_s_job_is_not_there(state: JobState, db: Database, s
     before = await stage.row(job_id)
     assert await cancel_job(db, "somebody else", job_id) is None
     assert await retry_job(db, "somebody else", job_id) is None
+    assert await delete_job(db, "somebody else", job_id) is None
     assert await stage.row(job_id) == before
 
 
 async def test_a_job_that_is_not_there_is_nobody_s(db: Database) -> None:
     assert await cancel_job(db, OWNER, new_id()) is None
     assert await retry_job(db, OWNER, new_id()) is None
+    assert await delete_job(db, OWNER, new_id()) is None
+
+
+@pytest.mark.parametrize("state", sorted(FINISHED))
+async def test_what_has_finished_can_be_deleted(state: JobState, db: Database, stage: Stage) -> None:
+    job_id, other = await stage.ended(state), await stage.ended(state)
+    assert await delete_job(db, OWNER, job_id) == Deleted(job_id, None)
+    assert [row["id"] for row in await stage.rows()] == [other]
+
+
+async def test_whoever_deletes_learns_of_the_blob_that_is_left(db: Database, stage: Stage, worker: UUID) -> None:
+    held = await stage.running(worker)
+    blob = {"result_key": "a/1/b", "result_size": 5, "result_sha256": "ab"}
+    await settle(db, [Settlement(*held, Ending.SUCCEEDED, **blob)])  # type: ignore[arg-type]  # of several types
+    assert await delete_job(db, None, held[0]) == Deleted(held[0], "a/1/b")
+
+
+@pytest.mark.parametrize("state", sorted(set(JobState) - FINISHED))
+async def test_what_has_not_finished_cannot_be_deleted(
+    state: JobState, db: Database, stage: Stage, worker: UUID
+) -> None:
+    job_id = await stage.in_state(state, worker)
+    before = await stage.row(job_id)
+    job = await delete_job(db, OWNER, job_id)
+    assert isinstance(job, Job)
+    assert job.state == state
+    assert await stage.row(job_id) == before
+
+
+async def test_a_deletion_that_meets_a_retry_finds_the_job_queued(db: Database, stage: Stage) -> None:
+    """Decided by the row as it is after the wait for its lock."""
+    job_id = await stage.ended(JobState.FAILED)
+    async with stage.holding():
+        await stage.lock(job_id)
+        retrying = asyncio.create_task(retry_job(db, OWNER, job_id))
+        await stage.until_waiting(1)
+        deleting = asyncio.create_task(delete_job(db, OWNER, job_id))
+        await stage.until_waiting(2)
+    assert await retrying is not None
+    assert isinstance(await deleting, Job)
+    assert await stage.state(job_id) is JobState.QUEUED
+
+
+async def test_what_comes_late_for_a_deleted_job_finds_zero_rows(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rules 1 and 5: its messages and settlements may still be on their way."""
+    held = await stage.running(worker)
+    await settle(db, [Settlement(*held, Ending.FAILED)])
+    await delete_job(db, OWNER, held[0])
+    assert await settle(db, [Settlement(*held, Ending.SUCCEEDED, result="1")]) == {}
+    assert await claim(db, worker, "echo", 1, [held[0]]) == []
+    assert await retry_job(db, OWNER, held[0]) is None
+    assert await stage.rows() == []

@@ -11,10 +11,10 @@ from ml_service.worker.incarnation import Incarnation, Report
 from ml_service.worker.large_results import LargeResults
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler
-from shared.blobs import Blobs
 from shared.database.leases import Held
 from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker, delivery
+from tests.unsteady_blobs import UnsteadyBlobs
 from tests.unsteady_database import UnsteadyDatabase
 
 LEASE = 30.0
@@ -26,7 +26,7 @@ BATCH_GRACE = 0.1  # seconds that it may wait for the rest of its batch
 class Bench:
     """held_reports, deaths: what the heartbeat told."""
 
-    def __init__(self, db: UnsteadyDatabase, stage: Stage, broker: HandBroker, blobs: Blobs) -> None:
+    def __init__(self, db: UnsteadyDatabase, stage: Stage, broker: HandBroker, blobs: UnsteadyBlobs) -> None:
         self.db = db
         self.stage = stage
         self.broker = broker

@@ -4,27 +4,33 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from ml_service.child.messages import Progress, Said
+from ml_service.worker import large_results as large_results_module
 from ml_service.worker import runner as runner_module
 from ml_service.worker.attempts import Attempt, Batch
 from ml_service.worker.keeper import ChildKeeper
 from ml_service.worker.settler import Settler
+from shared.blob_keys import OfAttempt, parse_key
 from shared.database.entries import FREE_LOSSES
 from shared.database.moves import cancel_job
 from shared.states import JobState
 from tests.contract.database.stage import OWNER
-from tests.integration.worker.bench import Bench
+from tests.integration.worker.bench import INLINE_LIMIT, Bench
 from tests.integration.worker.hand_child import HandKeeper
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "RETRY_AFTER", 0.001)
+    monkeypatch.setattr(large_results_module, "RETRY_FIRST", 0.001)
+    monkeypatch.setattr(large_results_module, "RETRY_MOST", 0.002)
 
 
 def act(do: str, text: str = "", seconds: float = 0.0) -> str:
@@ -431,6 +437,115 @@ async def test_a_run_that_is_given_up_lets_the_others_in(bench: Bench, *, alone:
     await asyncio.wait({given_up})
     assert len(bench.held) == 2  # to be handed back by whoever cancelled it
     assert await run(bench, lone, HandKeeper())
+
+
+# --- results that are too large for a row
+
+
+LARGE = json.dumps("x" * 2 * INLINE_LIMIT)
+
+
+async def test_a_large_result_becomes_a_blob(bench: Bench) -> None:
+    keeper = HandKeeper()
+    batch = await bench.batch([LARGE, '"small"'])
+    jobs = ids(batch)
+    assert await run(bench, batch, keeper)
+    large, small = await rows(bench, jobs)
+    assert (large["state"], large["result"], large["result_size"]) == ("succeeded", None, len(LARGE))
+    assert large["result_sha256"] == sha256(LARGE.encode()).hexdigest()
+    assert parse_key(large["result_key"]) == OfAttempt(jobs[0], 1)
+    assert await bench.blobs.read_all(large["result_key"]) == LARGE.encode()
+    assert (small["result"], small["result_key"]) == ('"small"', None)
+    assert (len(bench.held), len(bench.desk)) == (0, 0)
+
+
+async def test_what_just_fits_stays_in_its_row(bench: Bench) -> None:
+    fits = json.dumps("x" * (INLINE_LIMIT - 2))
+    batch = await bench.batch([fits])
+    jobs = ids(batch)
+    await run(bench, batch, HandKeeper())
+    assert (await rows(bench, jobs))[0]["result"] == fits
+
+
+async def test_while_the_store_is_away_the_child_computes_on_and_small_results_are_settled(bench: Bench) -> None:
+    """Rule 7: the large one is stored when the store is back; nothing is acked before."""
+    keeper = HandKeeper()
+    bench.blobs.away = True
+    batch, next_batch = await bench.batch([LARGE, '"small"']), await bench.batch(['"next"'])
+    jobs = ids(batch)
+    large, small = batch.attempts
+    assert await bench.runner.run(batch, keeper)
+    assert await bench.runner.run(next_batch, keeper)
+    await bench.blobs.until(lambda: bench.blobs.tried["create"] >= 3)
+    await bench.db.until(lambda: len(bench.held) == 1)
+    assert await states(bench, jobs) == ["running", "succeeded"]
+    assert await bench.acked() >= small.in_hand.ack_ids
+    assert not large.in_hand.ack_ids & await bench.acked()
+    bench.blobs.away = False
+    await bench.runner.finish_settling()
+    assert await states(bench, jobs) == ["succeeded", "succeeded"]
+    assert await bench.acked() > large.in_hand.ack_ids
+
+
+async def test_no_more_is_computed_than_memory_has_place_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_results_module, "MOST_WAITING", len(LARGE))
+    keeper = HandKeeper()
+    bench.blobs.away = True
+    first, second = await bench.batch([LARGE]), await bench.batch([LARGE])
+    assert await bench.runner.run(first, keeper)
+    waiting = asyncio.create_task(bench.runner.run(second, keeper))
+    await bench.blobs.until(lambda: bench.blobs.tried["create"] >= 4)
+    assert not waiting.done()
+    bench.blobs.away = False
+    assert await waiting
+    await bench.runner.finish_settling()
+    assert bench.results._waiting == 0
+
+
+async def all_blobs(bench: Bench) -> set[str]:
+    return {key async for keys in bench.blobs.older_than(timedelta(seconds=-60)) for key in keys}
+
+
+async def test_what_the_fence_refuses_leaves_no_file(bench: Bench) -> None:
+    batch = await bench.batch([LARGE])
+    (job_id,) = ids(batch)
+    keeper = HandKeeper()
+    keeper.hand_child.free.clear()
+    running_batch = asyncio.create_task(run(bench, batch, keeper))
+    await keeper.hand_child.got_batch.wait()
+    await bench.stage.change(job_id, "attempt = attempt + 1")
+    keeper.hand_child.free.set()
+    await running_batch
+    assert bench.blobs.tried["create"] == 1
+    assert await all_blobs(bench) == set()
+    assert len(bench.held) == 0
+
+
+async def test_a_settlement_whose_answer_was_lost_keeps_its_file(bench: Bench) -> None:
+    """The second try is refused by the fence, for the first one was heard."""
+    bench.db.lose["settle"] = 1
+    batch = await bench.batch([LARGE])
+    (job_id,) = ids(batch)
+    await run(bench, batch, HandKeeper())
+    row = await bench.stage.row(job_id)
+    assert row["state"] == "succeeded"
+    assert await bench.blobs.read_all(row["result_key"]) == LARGE.encode()
+
+
+async def test_a_refused_result_that_cannot_be_removed_is_left_to_the_sweep(bench: Bench) -> None:
+    batch = await bench.batch([LARGE])
+    (job_id,) = ids(batch)
+    bench.db.hold["settle"] = settled = asyncio.Event()
+    await bench.stage.change(job_id, "attempt = attempt + 1")
+    batch.started = True
+    bench.runner.gate.try_enter()
+    running_batch = asyncio.create_task(run(bench, batch, HandKeeper()))
+    await bench.db.until(lambda: bench.db.asked["settle"] == 1)
+    bench.blobs.away = True
+    settled.set()
+    await running_batch
+    bench.blobs.away = False
+    assert len(await all_blobs(bench)) == 1
 
 
 async def test_a_child_that_died_is_replaced(bench: Bench) -> None:

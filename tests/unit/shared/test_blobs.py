@@ -96,3 +96,38 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
 def test_an_unknown_kind_of_store_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(InvalidSettings, match="BLOB_URL"):
         Blobs(url)
+
+
+async def test_they_are_found_in_the_order_of_their_folders_from_one_on(blobs: Blobs) -> None:
+    """Whoever looks through all of them can go on where it was."""
+    for folder in "cab":
+        await blobs.create(f"{folder}/1/x", pieces(b"x"))
+    age = timedelta(seconds=-60)
+    assert [keys async for keys in blobs.older_than(age)] == [["a/1/x"], ["b/1/x"], ["c/1/x"]]
+    assert [keys async for keys in blobs.older_than(age, after="a")] == [["b/1/x"], ["c/1/x"]]
+
+
+async def test_a_folder_that_has_become_empty_goes_too(tmp_path: Path) -> None:
+    """Each job has two of its own: there would be more and more of them."""
+    blobs = Blobs(str(tmp_path / "blobs"))
+    for key in ("job/1/a", "job/2/b"):
+        await blobs.create(key, pieces(b"x"))
+    await blobs.delete(["job/1/a"])
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "blobs",
+        "blobs/job",
+        "blobs/job/2",
+        "blobs/job/2/b",
+    ]
+    await blobs.delete(["job/2/b"])
+    assert [path.name for path in tmp_path.rglob("*")] == ["blobs"]
+
+
+async def test_where_there_is_no_place_the_store_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not missing: what is to be written cannot be. A folder may go as empty just when it is to be used."""
+    blobs = Blobs(str(tmp_path / "blobs"))
+    monkeypatch.setattr(blobs._files, "makedirs", lambda *_, **__: None)
+    with pytest.raises(BlobsUnavailable):
+        await blobs.create("job/1/a", pieces(b"x"))

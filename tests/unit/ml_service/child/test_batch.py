@@ -22,6 +22,7 @@ from ml_service.child.messages import (
     Succeeded,
     ToParent,
 )
+from ml_service.child.outputs import RESULT_LIMIT
 from ml_service.child.torch_runtime import TorchRuntime
 from ml_service.model import Model, Payload, Run
 from shared.errors import Cancelled
@@ -63,7 +64,8 @@ class Runtime(TorchRuntime):
 
 
 class Stage:
-    def __init__(self, script: Predict) -> None:
+    def __init__(self, script: Predict, result_limit: int = RESULT_LIMIT) -> None:
+        self.result_limit = result_limit
         self.script = script
         self.calls: list[Numbers] = []
         self.said: list[ToParent] = []
@@ -72,7 +74,8 @@ class Stage:
 
     def serve(self, size: int) -> dict[int, Outcome]:
         items = [BatchItem(json.dumps({"number": number}).encode()) for number in range(size)]
-        BatchRunner(Scripted(self), self.runtime, self.said.append).run(RunBatch(7, items), self.cancelled)
+        runner = BatchRunner(Scripted(self), self.runtime, self.said.append, self.result_limit)
+        runner.run(RunBatch(7, items), self.cancelled)
         assert self.said[-1] == BatchDone(7)
         outcomes: dict[int, Outcome] = {}
         for message in self.said:
@@ -219,6 +222,18 @@ def test_after_a_split_progress_and_cancellation_name_the_right_jobs() -> None:
         if isinstance(message, Said) and isinstance(message.what, Progress)
     ]
     assert progress == [(0, 0.5), (0, 0.7), (1, 0.5), (1, 0.7)]
+
+
+def test_one_result_that_is_too_large_fails_alone() -> None:
+    def script(_stage: Stage, batch: Sequence[Scripted.Input], _run: Run) -> Any:
+        return [Scripted.Output(text="x" * (2000 if item.number == 1 else 10)) for item in batch]
+
+    outcomes = Stage(script, result_limit=1000).serve(3)
+    assert [type(outcomes[place]) for place in range(3)] == [Succeeded, Failed, Succeeded]
+    failed = outcomes[1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == (ErrorCode.MODEL_ERROR, False)
+    assert "may have 1000" in failed.message
 
 
 def test_large_results_come_in_several_frames() -> None:

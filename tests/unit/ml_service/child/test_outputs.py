@@ -87,3 +87,11 @@ def test_values_that_got_around_validation_are_refused(values: dict[str, Any]) -
 def test_text_that_is_not_unicode_is_refused() -> None:
     with pytest.raises(ValueError, match="utf-8"):
         dumped(Result(anything="\ud800"), Result)
+
+
+def test_what_is_larger_than_a_result_may_be_is_refused_with_both_numbers() -> None:
+    result = Result(text="x" * 1000)
+    size = len(dumped(result, Result))
+    assert len(dumped(result, Result, limit=size)) == size
+    with pytest.raises(BadOutput, match=rf"has {size} bytes, and may have {size - 1} \(RESULT_LIMIT\)"):
+        dumped(result, Result, limit=size - 1)
