@@ -47,6 +47,7 @@ DAMAGES = {
     "claim_ignores_state": Damage("one of each", "a held job is claimed"),
     "claim_keeps_attempt": Damage("two workers", "a claim does not raise the attempt"),
     "retry_resets_attempt": Damage("any end", "a retry sets the attempt back"),
+    "delete_ignores_state": Damage("one of each", "a job is deleted while an attempt holds it"),
     "no_budget": Damage("any end", "max_attempts limits nothing"),
     # rule 2
     "entry_keeps_number": Damage("one of each, reliable", "entering queued keeps publish_no"),

@@ -1,16 +1,26 @@
-"""The reconciler, users and time, on the table; and the fair steps that end every job."""
+"""The reconciler, retention, users and time, on the table; and the fair steps that end every job."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from uuid import UUID
 
 from shared.database.entries import Ending
-from shared.database.moves import cancel_job, retry_job
+from shared.database.moves import Deleted, cancel_job, delete_job, retry_job
+from shared.database.pool import Transaction
 from shared.database.reconciliation import declare_dead, expire, requeue_orphans
+from shared.database.retention import Purged, purge_results, purge_rows
 from tests.contract.database.stage import OWNER
 from tests.protocol import values as v
 from tests.protocol.table import MODELS, Incarnation, Known
 from tests.protocol.working import Working
 
 SOMEBODY_ELSE = "somebody else"
+
+
+def purged(step: Callable[[Transaction], Awaitable[Purged]]) -> Callable[[Transaction], Awaitable[Iterable[UUID]]]:
+    async def ids(tx: Transaction) -> Iterable[UUID]:
+        return (await step(tx)).ids
+
+    return ids
 
 
 class Keeping(Working):
@@ -40,6 +50,9 @@ class Keeping(Working):
     def cancel(self, job: Known) -> None:
         assert self.real(cancel_job(self.real.db, SOMEBODY_ELSE, job.id)) is None
         answer = self.real(cancel_job(self.real.db, OWNER, job.id))
+        if job.gone:
+            assert answer is None
+            return
         after = {v.QUEUED: v.CANCELLED, v.RUNNING: v.CANCELLING}.get(job.row.state, job.row.state)
         job.becomes(job.row._replace(state=after))
         assert answer is not None
@@ -48,11 +61,47 @@ class Keeping(Working):
     def retry(self, job: Known) -> None:
         assert self.real(retry_job(self.real.db, SOMEBODY_ELSE, job.id)) is None
         answer = self.real(retry_job(self.real.db, OWNER, job.id))
+        if job.gone:
+            assert answer is None
+            return
         again = job.row.state in {v.FAILED, v.CANCELLED, v.EXPIRED}
         if again:
+            job.over = False
             job.becomes(self.rules.retry(job.row), retried=True)
         assert answer is not None
         assert (answer[0].state, answer[1]) == (job.row.state, again)
+
+    def delete(self, job: Known) -> None:
+        """Gone for good: whatever an attempt, a message or a user still says of it finds zero rows."""
+        assert self.real(delete_job(self.real.db, SOMEBODY_ELSE, job.id)) is None
+        answer = self.real(delete_job(self.real.db, OWNER, job.id))
+        if job.gone:
+            assert answer is None
+        elif job.row.state in v.FINISHED:
+            assert answer == Deleted(job.id, None)
+            job.gone = True
+        else:
+            assert answer is not None
+            assert not isinstance(answer, Deleted)
+
+    def retention_is_over(self, job: Known) -> None:
+        """Of a job in any state: only one that has finished has a time to be purged at."""
+        self.real.execute(
+            f"UPDATE jobs SET purge_at = now() - interval '1 s' WHERE id = '{job.id}' AND purge_at IS NOT NULL"
+        )
+        job.over = job.row.state in v.FINISHED
+
+    def purge(self) -> None:
+        """First the result, then, at another time, the row."""
+        due = [job for job in self.where(*v.FINISHED) if job.over and not job.gone]
+        results = [job for job in due if job.result is not None]
+        assert sorted(self.real.tick(purged(purge_results))) == sorted(job.id for job in results)
+        for job in results:
+            job.result, job.over = None, False
+        rows = [job for job in due if job.over]
+        assert sorted(self.real.tick(purged(purge_rows))) == sorted(job.id for job in rows)
+        for job in rows:
+            job.gone = True
 
     # --- liveness
 

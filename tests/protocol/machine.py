@@ -159,12 +159,22 @@ class Protocol(RuleBasedStateMachine):
     def tick(self, *, contact: bool) -> None:
         self.on.tick(contact=contact)
 
-    @rule(data=st.data(), event=st.sampled_from(["cancels", "retries"]))
+    @rule(data=st.data(), event=st.sampled_from(["cancels", "retries", "retries", "deletes"]))
     def user(self, data: st.DataObject, event: str) -> None:
         if event == "cancels":
             self.on.cancel(data.draw(st.sampled_from(self.on.jobs)))
+        elif event == "deletes":
+            self.on.delete(data.draw(st.sampled_from(self.on.jobs)))
         elif self.on.where(*FINISHED):
             self.on.retry(data.draw(st.sampled_from(self.on.where(*FINISHED))))
+
+    @precondition(lambda self: self.on.where(*FINISHED))
+    @rule(data=st.data(), purges=st.booleans())
+    def retention(self, data: st.DataObject, *, purges: bool) -> None:
+        for number in some(data, range(len(self.on.jobs))):
+            self.on.retention_is_over(self.on.jobs[number])
+        if purges:
+            self.on.purge()
 
     @precondition(lambda self: self.on.waiting())
     @rule(data=st.data(), event=st.sampled_from(["back-offs end", "a deadline passes", "what is late expires"]))

@@ -10,7 +10,9 @@ from tests.protocol.values import (
     CANCELLING,
     EXPIRED,
     FAILED,
+    FINISHED,
     FROZEN,
+    GONE,
     HELD,
     QUEUED,
     RUNNING,
@@ -28,7 +30,7 @@ from tests.protocol.values import (
 
 
 def users(rules: Rules, house: House) -> Iterator[Move]:
-    """Cancels and retries, as many as are left."""
+    """Cancels, retries and deletions, as many as are left."""
     if not house.database or not house.users:
         return
     left = house._replace(users=house.users - 1)
@@ -37,6 +39,8 @@ def users(rules: Rules, house: House) -> Iterator[Move]:
             yield chance(f"cancel {number}", left.with_job(number, job._replace(state=CANCELLED, worker=0)))
         elif job.state == RUNNING:
             yield chance(f"cancel {number}: cancelling", left.with_job(number, job._replace(state=CANCELLING)))
+        if job.state in FINISHED - {GONE} or (job.state in HELD and rules.broken("delete_ignores_state")):
+            yield chance(f"delete {number}, or its retention is over", left.with_job(number, job._replace(state=GONE)))
         if job.state in {FAILED, CANCELLED, EXPIRED}:
             yield chance(f"retry {number}", left.with_job(number, rules.retry(job)))
 

@@ -5,6 +5,7 @@ from tests.protocol.values import (
     CANCELLING,
     FAILED,
     FINISHED,
+    GONE,
     GOOD,
     HELD,
     SUCCEEDED,
@@ -26,12 +27,15 @@ def check(before: House, move: Move, kinds: tuple[str, ...], max_attempts: int) 
 
 
 def _results(number: int, job: Job) -> None:
-    if job.results > 1 or (job.state == SUCCEEDED) != (job.results == 1):
+    has_one = job.results == 1 if job.state == GONE else job.state == SUCCEEDED
+    if job.results > 1 or has_one != (job.results == 1):
         raise Violation(f"job {number} is {job.state} with {job.results} results")
 
 
 def _moves(number: int, old: Job, new: Job, *, retried: bool) -> None:
-    if old.state in FINISHED and new.state != old.state and not retried:
+    if old.state == GONE and new.state != GONE:
+        raise Violation(f"job {number} was gone, and is {new.state}")
+    if old.state in FINISHED and new.state not in {old.state, GONE} and not retried:
         raise Violation(f"job {number} has left {old.state}")
     if old.state == CANCELLING and new.state not in {CANCELLING, CANCELLED, SUCCEEDED}:
         raise Violation(f"job {number} was cancelling and is {new.state}")

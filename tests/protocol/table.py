@@ -34,16 +34,22 @@ class Incarnation:
 
 @dataclass
 class Known:
-    """A job that was submitted: its row as the model has it, and its result."""
+    """A job that was submitted: its row as the model has it, and its result.
+
+    over: the time has come to purge what is to be purged next. gone: deleted or purged; `row` is what it was at last.
+    """
 
     id: UUID
     model: str
     row: Job
     result: str | None = None
+    over: bool = False
+    gone: bool = False
 
     def becomes(self, row: Job, *, retried: bool = False) -> None:
         """Safety: no statement may break a promise, whatever came before."""
         before, self.row = self.row, row
+        assert not self.gone or row == before
         assert row.attempt >= before.attempt
         assert row.publish_no >= before.publish_no
         assert row.state == before.state or row.state in TRANSITIONS[JobState(before.state)]
@@ -95,9 +101,10 @@ class Table:
     def compare(self) -> None:
         """Each real row is what the model says."""
         rows = self.real.rows()
-        assert rows.keys() == {job.id for job in self.jobs}
+        there = [job for job in self.jobs if not job.gone]
+        assert rows.keys() == {job.id for job in there}
         numbers = {worker.id: worker.number for worker in self.workers} | {None: 0}
-        for job in self.jobs:
+        for job in there:
             row = rows[job.id]
             stands = {name: row[name] for name in _COMPARED} | {"worker": numbers[row["worker"]]}
             stands["free_losses"] = min(row["free_losses"], FREE_LOSSES)

@@ -15,7 +15,8 @@ SUCCEEDED = JobState.SUCCEEDED.value
 FAILED = JobState.FAILED.value
 CANCELLED = JobState.CANCELLED.value
 EXPIRED = JobState.EXPIRED.value
-FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED, EXPIRED})
+GONE = "gone"  # deleted or purged: there is no row any more
+FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED, EXPIRED, GONE})
 HELD = frozenset({RUNNING, CANCELLING})
 
 # What a job does to whoever runs it.

@@ -4,11 +4,15 @@ import asyncio
 import re
 import time
 from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
 
+from deploy.client import AsyncClient
+from deploy.local.system import LocalSystem
 from tests.end_to_end.client import Client
 from tests.end_to_end.contract.asking import UNKNOWN, echo, key, problem
 from tests.end_to_end.contract.conftest import Hold
@@ -195,6 +199,34 @@ async def test_a_large_result_lies_elsewhere(http: httpx.AsyncClient) -> None:
     answer = await http.get(job["result_url"])
     assert answer.json() == {"value": "x" * 3_000_000}
     assert job["result_url"] == job["urls"]["result"]
+
+
+async def test_a_result_that_outgrew_its_row_is_streamed_and_saved(
+    contract: tuple[LocalSystem, Client], http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """From an input of less than 1 MiB: a short number can have a long text."""
+    count = 170_000
+    text = '{"model": "echo", "input": {"value": [' + ",".join(["1e15"] * count) + "]}}"
+    headers = {"Content-Type": "application/json", "Prefer": "wait=60"}
+    job = (await http.post("/v1/jobs", content=text, headers=headers)).json()
+    assert (job["state"], job["result"], job["result_url"]) == ("succeeded", None, job["urls"]["result"]), job["error"]
+
+    whole = await http.get(job["result_url"])
+    size = int(whole.headers["Content-Length"])
+    assert size == len(whole.content) > 2**20
+    assert whole.json() == {"value": [1e15] * count}
+    assert whole.headers["ETag"] == f'"{sha256(whole.content).hexdigest()}"'
+    part = await http.get(job["result_url"], headers={"Range": "bytes=0-0"})  # as the page asks for its size
+    assert (part.status_code, part.headers["Content-Range"]) == (206, f"bytes 0-0/{size}")
+
+    async with AsyncClient(contract[0].url) as client:
+        assert await client.save_result(job["id"], tmp_path / "result.json") == size
+        assert await client.result(job["id"]) == whole.json()
+    assert (tmp_path / "result.json").read_bytes() == whole.content
+
+    assert (await http.delete(job["urls"]["self"])).status_code == 204
+    problem(await http.get(job["result_url"]), 404)
+    assert not [path for path in (contract[0].data / "blobs").rglob("*") if job["id"] in str(path)]
 
 
 @pytest.mark.parametrize("what", ["", "/result", "/events", "/webhook-deliveries"])

@@ -74,7 +74,7 @@ class Stage:
 
     def serve(self, size: int) -> dict[int, Outcome]:
         items = [BatchItem(json.dumps({"number": number}).encode()) for number in range(size)]
-        runner = BatchRunner(Scripted(self), self.runtime, self.said.append, self.result_limit)
+        runner = BatchRunner(Scripted(self), self.runtime, self.said.append, result_limit=self.result_limit)
         runner.run(RunBatch(7, items), self.cancelled)
         assert self.said[-1] == BatchDone(7)
         outcomes: dict[int, Outcome] = {}
