@@ -9,6 +9,11 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from api_service import problems
+from api_service.authentication.authenticator import Authenticator
+from api_service.authentication.id_tokens import IdTokens
+from api_service.authentication.known_keys import KnownKeys
+from api_service.authentication.middleware import Authentication
+from api_service.authentication.signing_keys import SigningKeys
 from api_service.background import Service, running
 from api_service.backstage import Backstage, BackstageSettings, backstage
 from api_service.batch import BatchIntake
@@ -17,7 +22,6 @@ from api_service.counts import Counts
 from api_service.event_streams import EventStreams
 from api_service.gathering import Gathered
 from api_service.health import Health
-from api_service.host_check import HostCheck
 from api_service.listening import Listener
 from api_service.metrics import Metrics
 from api_service.once import Once
@@ -25,6 +29,9 @@ from api_service.openapi_document import openapi_document
 from api_service.pace import Paces
 from api_service.pages import install_pages
 from api_service.queue_position import QueuePositions
+from api_service.quotas.quotas import Caps, Quotas
+from api_service.quotas.rate_limit import RateLimit
+from api_service.quotas.waiting_jobs import WaitingJobs
 from api_service.request_times import RequestTimes, Timed
 from api_service.routes import (
     batch,
@@ -53,12 +60,14 @@ from api_service.waiting import Watcher
 from shared.blobs import Blobs
 from shared.database.catalogue import read_catalogue
 from shared.database.events import find_event_news, read_events
+from shared.database.keys import find_keys
 from shared.database.pool import Database
 from shared.database.reading import get_jobs, get_jobs_of, queue_head
 from shared.database.repetition import find_submissions
 from shared.database.statistics import read_pace
 from shared.database.submission import insert_each, insert_jobs
 from shared.database.uploads import find_uploads
+from shared.database.waiting import count_waiting
 from shared.job import Job, NewJob
 from shared.settings import DatabaseSettings
 
@@ -90,6 +99,7 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
                     yield {"runtime": runtime}
                     await runtime.submissions.drain()
                     await runtime.paces.drain()
+                    await runtime.quotas.drain()
         finally:
             await db.close()
 
@@ -100,7 +110,13 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
         redirect_slashes=False,
     )
     app.state.answer_waiting = lambda: None
-    app.add_middleware(HostCheck, allowed=settings.allowed_hosts)
+    app.add_middleware(
+        Authentication,
+        authenticator=lambda scope: scope["state"]["runtime"].authenticator,
+        asked=settings.everybody_is_asked,
+        allowed_hosts=settings.allowed_hosts,
+        open_paths=["/metrics"] if settings.metrics_open else [],
+    )
     app.add_middleware(Timed, times=times)  # outermost: what is refused is counted as well
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
@@ -145,10 +161,13 @@ def _compose(
     event_streams = EventStreams(
         Gathered(partial(read_events, db, limit=settings.events_per_read)).ask, partial(find_event_news, db)
     )
+    paces = Paces(partial(read_pace, db))
     queue_statistics = Statistics(db, partial(queues_of, known_models))
     runtime = Runtime(
         database=db,
         blobs=blobs,
+        authenticator=_authenticator(settings, db),
+        quotas=_quotas(settings, db, paces),
         catalogue=known_models,
         intake=intake,
         batches=BatchIntake(intake, settings.body_limit),
@@ -161,7 +180,7 @@ def _compose(
         event_streams=event_streams,
         events_per_answer=settings.events_per_answer,
         positions=QueuePositions(partial(queue_head, db)),
-        paces=Paces(partial(read_pace, db)),
+        paces=paces,
         statistics=queue_statistics,
         metrics=Metrics(counts, times, queue_statistics, lambda: watcher.waiting),
         metrics_open=settings.metrics_open,
@@ -178,6 +197,18 @@ def _compose(
         event_streams,
         *stage.services,
     ]
+
+
+def _authenticator(settings: ApiSettings, db: Database) -> Authenticator:
+    rules = settings.issuer_rules
+    tokens = None if rules is None else IdTokens(rules, SigningKeys(rules.issuer, settings.oidc_jwks_url))
+    return Authenticator(KnownKeys(partial(find_keys, db)), tokens)
+
+
+def _quotas(settings: ApiSettings, db: Database, paces: Paces) -> Quotas:
+    caps = Caps(settings.max_waiting_per_owner, settings.max_waiting_per_queue)
+    rate = None if settings.rate_limit is None else RateLimit(settings.rate_limit, settings.rate_burst)
+    return Quotas(WaitingJobs(partial(count_waiting, db)), caps, rate, paces.until_taken)
 
 
 def _on_news(

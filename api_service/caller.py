@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
 
 from starlette.requests import Request
 
-from api_service.errors import ScopeTooSmall
+from api_service.errors import ScopeTooSmall, Unauthenticated
 
 LOCAL = "local"
 
@@ -35,8 +34,10 @@ LOCAL_CALLER = Caller(LOCAL, frozenset(Scope))
 
 
 def caller_of(request: Request, scope: Scope) -> Caller:
-    """Raises ScopeTooSmall where the caller's credentials do not allow it."""
-    caller = cast(Caller, request.scope.get("caller", LOCAL_CALLER))
+    """Raises Unauthenticated where nobody was recognised, and ScopeTooSmall where their credentials do not allow it."""
+    caller: Caller | None = request.scope.get("caller")
+    if caller is None:
+        raise Unauthenticated
     if scope not in caller.scopes:
         raise ScopeTooSmall(f"This needs the scope `{scope}`; yours: {', '.join(sorted(caller.scopes)) or 'none'}.")
     return caller

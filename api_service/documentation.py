@@ -46,7 +46,7 @@ _EVERY = {
     HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer; `Retry-After` says when to try again.",
 }
 _HEADER_TEXTS = {
-    "WWW-Authenticate": "How to say who you are: `Bearer`.",
+    "WWW-Authenticate": "How to say who you are: `Bearer`, and what is wrong with what you sent.",
     "Retry-After": "Seconds to wait before trying again.",
 }
 
@@ -85,6 +85,13 @@ RETRY_AFTER = header(
 )
 PREFERENCE_APPLIED = header("What was heeded of `Prefer`.")
 NO_JOB = {HTTPStatus.NOT_FOUND: "No such job, or not yours."}
+
+OVER_QUOTA = {
+    HTTPStatus.TOO_MANY_REQUESTS: "You submit too fast (`rate_limited`), or have too many jobs waiting "
+    "(`too_many_waiting`); `Retry-After` says when to try again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The queue is full (`queue_full`), or the database does not answer; `Retry-After` says "
+    "when to try again.",
+}
 
 JOB_EXAMPLE: Piece = {
     "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",

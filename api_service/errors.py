@@ -102,12 +102,50 @@ class ForeignHost(TorchrelayError):
 
 
 class Unauthenticated(TorchrelayError):
-    """No credentials, or none that are good."""
+    """No credentials."""
 
     code = "unauthenticated"
+
+
+class InvalidToken(Unauthenticated):
+    """Credentials that are not good, or no longer."""
+
+    code = "invalid_token"
 
 
 class ScopeTooSmall(TorchrelayError):
     """The caller is known, and may not do this."""
 
     code = "scope_too_small"
+
+
+class TryLater(TorchrelayError):
+    """Not now. retry_after: seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(TryLater):
+    """The owner submits faster than they may."""
+
+    code = "rate_limited"
+
+
+class TooManyWaiting(TryLater):
+    """The owner has as many jobs waiting as they may."""
+
+    code = "too_many_waiting"
+
+
+class QueueFull(TryLater):
+    """As many jobs wait as a queue may hold, whoever they belong to."""
+
+    code = "queue_full"
+
+
+class IssuerUnavailable(TryLater):
+    """A token may be good, but the keys of who issued it cannot be had."""
+
+    code = "issuer_unavailable"

@@ -1,4 +1,4 @@
-"""Where nobody is asked who they are, only requests meant for this machine are answered.
+"""Where nobody is asked who they are, only requests without credentials that are meant for this machine are answered.
 
 A page on the web can make its visitor's browser send requests to 127.0.0.1: by giving its own name that address (DNS
 rebinding; then `Host` is the page's), or simply by posting across origins (then `Origin` is the page's).

@@ -83,9 +83,15 @@ def _ask_who_it_is(document: dict[str, Any]) -> None:
             "type": "http",
             "scheme": "bearer",
             "description": "An API key: `trk_<id>_<secret>`. A server that is bound to loopback may ask nobody for one.",
-        }
+        },
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A token of the OpenID Connect issuer that the server trusts (`OIDC_ISSUER`), if it does any.",
+        },
     }
-    document["security"] = [{"key": []}]
+    document["security"] = [{"key": []}, {"token": []}]
     for path in document["paths"].values():
         for operation in path.values():
             if "401" not in operation["responses"]:

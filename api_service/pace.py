@@ -25,6 +25,7 @@ SHORTEST, LONGEST = 1, 60  # seconds
 OVERDUE = 0.1
 
 LIFETIME = 5.0  # seconds
+UNKNOWN = 10  # seconds, where nothing is known of a queue
 MAX_QUEUES = 1000  # a model's name is a queue, and models come and go
 
 
@@ -77,6 +78,15 @@ class Paces:
     def retry_after(self, job: Job, position: int | None = None) -> str:
         """The header's value, from what is known at this moment."""
         return str(retry_after(job, self.of(job.queue), position, datetime.now(UTC)))
+
+    def until_taken(self, queue: str, jobs: int) -> int:
+        """Seconds until workers have taken so many more jobs out of the queue: an estimate, within the same limits."""
+        pace = self.of(queue)
+        if pace is None:
+            return UNKNOWN
+        if not pace.workers:
+            return LONGEST
+        return round(min(max(_until_start(pace, jobs + 1), SHORTEST), LONGEST))
 
     def of(self, queue: str) -> QueuePace | None:
         """As it was a few seconds ago; None: not known yet. What is too old is read anew, for those who come later."""

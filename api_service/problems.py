@@ -19,6 +19,8 @@ from api_service.errors import (
     DoesNotFit,
     EncodedBody,
     ForeignHost,
+    InvalidToken,
+    IssuerUnavailable,
     KeyReused,
     MalformedBody,
     MalformedForm,
@@ -26,9 +28,13 @@ from api_service.errors import (
     NotJson,
     PreconditionFailed,
     RangeNotSatisfiable,
+    QueueFull,
+    RateLimited,
     ResultGone,
     ScopeTooSmall,
     StillStoring,
+    TooManyWaiting,
+    TryLater,
     Unauthenticated,
     UploadsBusy,
 )
@@ -62,7 +68,14 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
     MalformedKey: Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key cannot be one"),
     MalformedForm: Kind(HTTPStatus.BAD_REQUEST, "The form cannot be used"),
     Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "Who are you?", {"WWW-Authenticate": "Bearer"}),
-    ScopeTooSmall: Kind(HTTPStatus.FORBIDDEN, "Your credentials do not allow this"),
+    InvalidToken: Kind(
+        HTTPStatus.UNAUTHORIZED, "Your credentials are not good", {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    ),
+    ScopeTooSmall: Kind(
+        HTTPStatus.FORBIDDEN,
+        "Your credentials do not allow this",
+        {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+    ),
     ForeignHost: Kind(HTTPStatus.FORBIDDEN, "This host is not served"),
     UnknownJob: Kind(HTTPStatus.NOT_FOUND, "No such job"),
     UnknownModel: Kind(HTTPStatus.NOT_FOUND, "No such model"),
@@ -91,6 +104,11 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
         "Try again in a moment.",
     ),
     UploadsBusy: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads at once", {"Retry-After": "5"}),
+    # How long is said by each error itself.
+    RateLimited: Kind(HTTPStatus.TOO_MANY_REQUESTS, "You submit too fast", {"Retry-After": "1"}),
+    TooManyWaiting: Kind(HTTPStatus.TOO_MANY_REQUESTS, "You have too many jobs waiting", {"Retry-After": "1"}),
+    QueueFull: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "The queue is full", {"Retry-After": "1"}),
+    IssuerUnavailable: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Your token cannot be checked now", {"Retry-After": "1"}),
 }
 INTERNAL = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", detail="It has been logged.")
 
@@ -131,11 +149,21 @@ def render(error: TorchrelayError) -> Response:
     if kind is INTERNAL:
         log.error("unexpected error", exc_info=error)
         return problem(kind, TorchrelayError.code, kind.detail)
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, TryLater):
         log.warning("cannot serve", code=error.code, error=str(error))
     faults = error.faults if isinstance(error, DoesNotFit) else ()
-    headers = {"Content-Range": f"bytes */{error.size}"} if isinstance(error, RangeNotSatisfiable) else None
-    return problem(kind, error.code, kind.detail or str(error), faults=faults, headers=headers)
+    return problem(kind, error.code, kind.detail or str(error) or None, faults=faults, headers=_headers(error))
+
+
+def _headers(error: TorchrelayError) -> Mapping[str, str]:
+    """What this very error says, besides what all of its kind do."""
+    match error:
+        case TryLater(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
+        case RangeNotSatisfiable(size=size):
+            return {"Content-Range": f"bytes */{size}"}
+        case _:
+            return {}
 
 
 async def _ours(_: Request, error: Exception) -> Response:

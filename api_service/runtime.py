@@ -6,6 +6,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from api_service.authentication.authenticator import Authenticator
 from api_service.batch import BatchIntake
 from api_service.catalogue_cache import CatalogueCache
 from api_service.event_streams import EventStreams
@@ -15,6 +16,7 @@ from api_service.metrics import Metrics
 from api_service.once import Once
 from api_service.pace import Paces
 from api_service.queue_position import QueuePositions
+from api_service.quotas.quotas import Quotas
 from api_service.statistics import Statistics
 from api_service.status_cache import StatusCache
 from api_service.submission import Intake
@@ -34,6 +36,8 @@ class Runtime:
 
     database: Database
     blobs: Blobs
+    authenticator: Authenticator
+    quotas: Quotas
     catalogue: CatalogueCache
     intake: Intake
     batches: BatchIntake

@@ -2,11 +2,13 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from api_service.authentication.settings import OidcSettings
+from api_service.quotas.settings import QuotaSettings
 from api_service.webhooks.settings import WebhookSettings
 from shared.settings import BlobSettings
 
@@ -17,13 +19,15 @@ DAY = 24 * 60 * MINUTE
 LONGEST = 100 * 365 * DAY  # within what the database has intervals for
 
 
-class ApiSettings(BlobSettings, WebhookSettings):
+class ApiSettings(BlobSettings, WebhookSettings, OidcSettings, QuotaSettings):
     """Sizes in bytes, times in seconds."""
 
     api_host: str = Field(default="127.0.0.1", description="the address to listen on")
     api_port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0: any free one")
-    allow_unauthenticated: bool = Field(
-        default=False, description="serve everybody as owner `local`, although others than this machine can connect"
+    allow_unauthenticated: bool | None = Field(
+        default=None,
+        description="true: nobody has to say who they are, and is the owner `local`; false: everybody has to; unset: only "
+        "while API_HOST is this machine alone, nobody has to",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names besides localhost that requests may come for, separated by commas; `*.name` too"
@@ -77,14 +81,12 @@ class ApiSettings(BlobSettings, WebhookSettings):
             return tuple(host.strip().lower() for host in value.split(",") if host.strip())
         return value
 
-    @model_validator(mode="after")
-    def _refuse_to_serve_strangers(self) -> Self:
-        if not self.allow_unauthenticated and not _is_loopback(self.api_host):
-            raise ValueError(
-                f"API_HOST={self.api_host} can be reached from other machines, and nobody would be asked who they are. "
-                "Set API_HOST=127.0.0.1, or ALLOW_UNAUTHENTICATED=true if that is meant."
-            )
-        return self
+    @property
+    def everybody_is_asked(self) -> bool:
+        """Whether who asks has to say who they are."""
+        if self.allow_unauthenticated is None:
+            return not _is_loopback(self.api_host)
+        return not self.allow_unauthenticated
 
     @property
     def body_limit(self) -> int:

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from api_service.batch import BatchSubmission, split_batch
 from api_service.body import read_json
 from api_service.caller import Scope, caller_of
-from api_service.documentation import IDEMPOTENCY_KEY, REPLAYED, WAITING_EXAMPLE, answer, problems, schema
+from api_service.documentation import IDEMPOTENCY_KEY, OVER_QUOTA, REPLAYED, WAITING_EXAMPLE, answer, problems, schema
 from api_service.idempotency import Key, parse_key
 from api_service.once import Replay
 from api_service.plain_route import PlainRoute, group
@@ -18,7 +18,7 @@ from api_service.runtime import Runtime, runtime_of
 from api_service.views import BatchView, render_batch
 from shared.database.repetition import read_batch
 from shared.errors import AlreadySubmitted
-from shared.job import Job
+from shared.job import Job, NewJob
 from shared.tracing import context_of, traceparent_of
 
 router = group("Jobs", PlainRoute)
@@ -57,6 +57,7 @@ _ANSWER = {
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body says that it is not JSON.",
                 HTTPStatus.UNPROCESSABLE_ENTITY: "Not a batch, or some of its jobs do not fit: `errors` says which "
                 "and why, a model that there is not among it. Or the Idempotency-Key came with another body before.",
+                **OVER_QUOTA,
             }
         ),
     },
@@ -80,7 +81,7 @@ async def submit_batch(request: Request) -> Response:
     items = split_batch(await read_json(request, runtime.batch_body_limit))
     traceparent = traceparent_of(context_of(request.headers))
     if name is None:
-        return _accepted(await runtime.store_together(await runtime.batches.accept(owner, items, traceparent)))
+        return _accepted(await _store(runtime, await runtime.batches.accept(owner, items, traceparent)))
     return await _submit_once(runtime, owner, items, traceparent, Key(name, await runtime.batches.digest(items)))
 
 
@@ -90,7 +91,7 @@ async def _submit_once(
     async def store() -> list[Job] | None:
         accepted = await runtime.batches.accept(owner, items, traceparent, key)
         try:
-            return await runtime.store_together(accepted)
+            return await _store(runtime, accepted)
         except AlreadySubmitted:
             return None
 
@@ -102,6 +103,11 @@ async def _submit_once(
     there_is = await read_batch(runtime.database, owner, batch_id)
     runtime.statuses.saw(there_is)
     return _answer(batch_id, there_is, {"Idempotent-Replayed": "true"})
+
+
+async def _store(runtime: Runtime, accepted: Sequence[NewJob]) -> list[Job]:
+    async with runtime.quotas.admitted(accepted):
+        return await runtime.store_together(accepted)
 
 
 def _accepted(stored: list[Job]) -> Response:

@@ -11,6 +11,7 @@ from api_service.disconnect import unless_gone
 from api_service.documentation import (
     IDEMPOTENCY_KEY,
     JOB_EXAMPLE,
+    OVER_QUOTA,
     PREFER,
     PREFERENCE_APPLIED,
     REPLAYED,
@@ -79,6 +80,7 @@ _EXAMPLES = {
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body says that it is not JSON.",
                 HTTPStatus.UNPROCESSABLE_ENTITY: "The body is not a submission, its input does not fit the model, "
                 "or the Idempotency-Key came with another body before.",
+                **OVER_QUOTA,
             }
         ),
     },
@@ -123,7 +125,9 @@ async def _submit(
     runtime: Runtime, owner: str, body: bytes, traceparent: str | None, key: Key | None = None
 ) -> Job | None:
     """None: another process has stored it under this key."""
-    return await runtime.submissions.ask(await runtime.intake.accept(owner, body, traceparent, key))
+    job = await runtime.intake.accept(owner, body, traceparent, key)
+    async with runtime.quotas.admitted([job]):
+        return await runtime.submissions.ask(job)
 
 
 async def _submit_once(

@@ -58,9 +58,9 @@ def api(port: int, environment: Environment) -> Component:
     return Component(name=API, command=python("api_service"), environment=environment, ready=ready, grace=15.0)
 
 
-def worker(number: int, port: int, drain_grace: float, environment: Environment) -> Component:
+def worker(number: int, drain_grace: float, environment: Environment) -> Component:
     async def ready(pid: int) -> bool:
-        return await worker_alive(port, pid)
+        return await worker_alive(environment["DATABASE_URL"], pid)
 
     return Component(
         name=f"worker-{number}",

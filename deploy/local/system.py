@@ -178,7 +178,7 @@ class LocalSystem:
     def _workers(self) -> list[Component]:
         """They put their models into the catalogue themselves, and make their queues."""
         numbers = range(1, self.workers + 1)
-        return [components.worker(number, self.api_port, self.drain_grace, self.environment) for number in numbers]
+        return [components.worker(number, self.drain_grace, self.environment) for number in numbers]
 
     async def _start(self, component: Component, *needed: "asyncio.Task[None]") -> None:
         for task in needed:

@@ -1,22 +1,24 @@
 """API keys: `trk_<id>_<secret>`. Only a hash of the secret is stored, so that nobody who reads the table can use one."""
 
 import hmac
+import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, func, select, update
+from sqlalchemy import ARRAY, LargeBinary, Text, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.pool import Database
-from shared.database.statement import Statement, clock
+from shared.database.statement import Statement, clock, each
 from shared.database.tables import api_keys
 
 PREFIX = "trk"
 _ID_BYTES = 8  # only told apart by it: what is guessed is the secret
 _SECRET_BYTES = 32  # 256 random bits: a plain hash of so many needs no salt, and nothing slow
+_TEXT = re.compile(rf"{PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_([0-9a-f]{{{2 * _SECRET_BYTES}}})")
 
 _k = api_keys.c
 
@@ -61,7 +63,7 @@ _CREATE = Statement(
     )
     .returning(*_COLUMNS),
 )
-_FIND = Statement("find_key", select(*_COLUMNS).where(_k.id == _ID))
+_FIND = Statement("find_keys", select(*_COLUMNS).where(_k.id == any_(each("ids", Text))))
 _LIST = Statement("list_keys", select(*_COLUMNS).order_by(_k.created_at, _k.id))
 # The first time counts: when it was revoked is not changed by revoking it again.
 _REVOKE = Statement(
@@ -79,10 +81,16 @@ async def create_key(db: Database, owner: str, scopes: Collection[str], name: st
     return NewKey(_key_of(dict(row)), f"{PREFIX}_{key_id}_{secret}")
 
 
-async def find_key(db: Database, key_id: str) -> ApiKey | None:
-    """Also one that is revoked. None: there is no such key."""
-    row = await db.fetch_row(_FIND, id=key_id)
-    return None if row is None else _key_of(dict(row))
+def parse_key(text: str) -> tuple[str, str] | None:
+    """-> (id, secret); None: it is none of ours."""
+    match = _TEXT.fullmatch(text)
+    return None if match is None else (match[1], match[2])
+
+
+async def find_keys(db: Database, ids: Sequence[str]) -> list[ApiKey | None]:
+    """In the order given, also those that are revoked. None: there is no such key."""
+    found = {row["id"]: _key_of(dict(row)) for row in await db.fetch(_FIND, ids=list(ids))}
+    return [found.get(key_id) for key_id in ids]
 
 
 async def list_keys(db: Database) -> list[ApiKey]:

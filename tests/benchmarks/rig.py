@@ -26,6 +26,8 @@ LOOK_EVERY = 0.1  # seconds
 
 # One thread, as the bare model has: on two cores a model that takes both would be measured against its own pipeline.
 SETTINGS = {"MODELS_DIR": str(MODELS), "TORCH_THREADS": "1", "OMP_NUM_THREADS": "1", "LOG_LEVEL": "INFO"}
+# Where nothing takes the jobs out, all that are submitted wait; the cap of them is counted all the same.
+SETTINGS |= {"MAX_WAITING_PER_OWNER": "100000000", "MAX_WAITING_PER_QUEUE": "100000000"}
 
 
 class Log(Console):
@@ -81,7 +83,7 @@ class Rig:
     async def starting_worker(self, *models: str, threads: int = 1) -> AsyncIterator[Supervised]:
         """The same, alive inside; its models may still be loading."""
         settings = {"MODELS": ",".join(models), "TORCH_THREADS": str(threads)}
-        component = components.worker(1, self.port, 25.0, self.system.environment | settings)
+        component = components.worker(1, 25.0, self.system.environment | settings)
         async with started(component, self.system.console, self.folder) as worker:
             yield worker
 

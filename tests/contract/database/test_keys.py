@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.database.keys import create_key, find_key, list_keys, revoke_key
+from shared.database.keys import create_key, find_keys, list_keys, parse_key, revoke_key
 from shared.database.pool import Database
 from tests.contract.database.stage import new_id
 
@@ -16,7 +16,8 @@ def owner() -> str:
 
 async def test_a_key_is_found_with_what_it_was_made_with(db: Database, owner: str) -> None:
     new = await create_key(db, owner, {"submit", "read"}, "a laptop")
-    found = await find_key(db, new.key.id)
+    (found,) = await find_keys(db, [new.key.id])
+    assert found is not None
     assert found == new.key
     assert (found.owner, found.name, found.scopes, found.revoked_at) == (owner, "a laptop", ("read", "submit"), None)
 
@@ -46,9 +47,28 @@ async def test_a_revoked_key_is_still_listed_and_keeps_its_time(db: Database, ow
     assert first.revoked_at is not None
     assert await revoke_key(db, new.key.id) == first
     assert first in await list_keys(db)
-    assert await find_key(db, new.key.id) == first
+    assert await find_keys(db, [new.key.id]) == [first]
 
 
 async def test_a_key_that_there_is_not_is_not_found(db: Database, owner: str) -> None:
-    assert await find_key(db, owner) is None
+    assert await find_keys(db, [owner]) == [None]
     assert await revoke_key(db, owner) is None
+
+
+async def test_keys_are_found_together_in_the_order_asked_for(db: Database, owner: str) -> None:
+    first, second = [(await create_key(db, owner, {"read"}, "")).key for _ in range(2)]
+    assert await find_keys(db, [second.id, owner, first.id, second.id]) == [second, None, first, second]
+
+
+async def test_a_key_is_taken_apart(db: Database, owner: str) -> None:
+    new = await create_key(db, owner, {"read"}, "")
+    parts = parse_key(new.text)
+    assert parts is not None
+    assert parts[0] == new.key.id
+    assert new.key.has_secret(parts[1])
+
+
+@pytest.mark.parametrize("text", ["", "trk", "trk_abc_wrong", "Trk_" + "0" * 16 + "_" + "0" * 64])
+def test_what_is_none_of_ours_is_not_taken_apart(text: str) -> None:
+    assert parse_key(text) is None
+    assert parse_key("trk_" + "0" * 16 + "_" + "0" * 64 + "\n") is None

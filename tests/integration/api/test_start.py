@@ -10,7 +10,8 @@ import pytest
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("API_HOST", "0.0.0.0", "Set API_HOST=127.0.0.1, or ALLOW_UNAUTHENTICATED=true"),
+        ("ALLOW_UNAUTHENTICATED", "x", "ALLOW_UNAUTHENTICATED: Input should be a valid boolean"),
+        ("OIDC_ISSUER", "https://issuer.example", "OIDC_ISSUER needs OIDC_AUDIENCE"),
         ("API_PORT", "x", "API_PORT: Input should be a valid integer"),
     ],
 )

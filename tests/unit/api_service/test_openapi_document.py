@@ -44,8 +44,8 @@ def validator(schema: dict[str, Any]) -> Any:
 
 def test_it_is_openapi_3_1() -> None:
     assert DOCUMENT["openapi"].startswith("3.1")
-    assert DOCUMENT["security"] == [{"key": []}]
-    assert DOCUMENT["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert DOCUMENT["security"] == [{"key": []}, {"token": []}]
+    assert {scheme["scheme"] for scheme in DOCUMENT["components"]["securitySchemes"].values()} == {"bearer"}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -90,6 +90,13 @@ def test_refusals_are_documented_but_where_everybody_may_ask(name: str) -> None:
     for status, response in operation["responses"].items():
         if status >= "400":
             assert list(response["content"]) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize("name", ["POST /v1/jobs", "POST /v1/jobs/batch"])
+def test_quotas_are_documented(name: str) -> None:
+    responses = OPERATIONS[name]["responses"]
+    assert "Retry-After" in responses["429"]["headers"]
+    assert "queue_full" in responses["503"]["description"]
 
 
 def test_calls_have_names_of_their_own() -> None:

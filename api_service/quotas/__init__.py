@@ -1,0 +1,1 @@
+"""How much an owner may submit, and how much a queue may hold."""
