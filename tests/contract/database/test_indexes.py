@@ -21,7 +21,6 @@ from shared.database import (
     retention,
     settlement,
     statistics,
-    waiting,
 )
 from shared.database.listing import page
 from shared.database.statement import Statement

@@ -78,4 +78,4 @@ def test_what_a_token_allows_is_a_list_with_commas(monkeypatch: pytest.MonkeyPat
 
 def test_a_scope_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValidationError, match="oidc_scopes"):
-        ApiSettings(oidc_scopes="read,fly")  # type: ignore[arg-type]  # as the environment has it
+        ApiSettings(oidc_scopes="read,fly")

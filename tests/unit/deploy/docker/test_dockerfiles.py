@@ -70,7 +70,7 @@ def test_the_page_is_built_from_its_lock() -> None:
 
 
 def test_an_image_has_only_the_packages_that_its_service_may_import() -> None:
-    assert _packages(ALL["api"]) == {"shared", "api_service"}
+    assert _packages(ALL["api"]) == {"shared", "api_service", "deploy/client", "deploy/command"}
     assert _packages(ALL["worker"]) == {"shared", "ml_service"}
 
 
