@@ -129,9 +129,7 @@ async def test_a_token_without_a_signature_is_refused(asking: Asking, issuer: Is
 
 async def test_what_is_public_is_no_secret_to_sign_with(asking: Asking, issuer: Issuer) -> None:
     """The classic: the public key, taken as the secret of HMAC. PyJWT refuses to write such a token, so by hand."""
-    pem = RSA_KEY.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    pem = RSA_KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     head, body = (_part(one) for one in ({"alg": "HS256", "kid": "rsa-1"}, _claims(issuer)))
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(f"{head}.{body}".encode(), pem)
 

@@ -74,7 +74,7 @@ async def test_more_can_be_open() -> None:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-async def test_a_good_key_is_its_owner(asked: bool) -> None:
+async def test_a_good_key_is_its_owner(*, asked: bool) -> None:
     behind = Behind(asked)
     given = behind.table.add(1, "ann")
 
@@ -86,7 +86,7 @@ async def test_a_good_key_is_its_owner(asked: bool) -> None:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-async def test_a_bad_key_is_refused_also_where_nobody_is_asked(asked: bool) -> None:
+async def test_a_bad_key_is_refused_also_where_nobody_is_asked(*, asked: bool) -> None:
     behind = Behind(asked)
 
     answer = await behind.get("/v1/jobs", bearer(text(1)))
