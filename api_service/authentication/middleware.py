@@ -42,26 +42,20 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        try:
-            app = await self._admit(scope)
-        except TorchrelayError as refusal:
-            await render(refusal)(scope, receive, send)
-            return
-        await app(scope, receive, send)
-
-    async def _admit(self, scope: Scope) -> ASGIApp:
-        """-> what answers it. Raises Unauthenticated, or what keeps us from telling whether it is."""
-        if self._is_open(scope["path"]):
-            return self._without_credentials
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if given:
-            scope["caller"] = await self._authenticator(scope).caller(given)
-            return self._app
-        if self._asked:
-            raise Unauthenticated("Send an API key: `Authorization: Bearer trk_…`.")
-        scope["caller"] = LOCAL_CALLER
-        return self._without_credentials
+        elif self._is_open(scope["path"]):
+            await self._without_credentials(scope, receive, send)
+        elif given := [value for name, value in scope["headers"] if name == b"authorization"]:
+            try:
+                scope["caller"] = await self._authenticator(scope).caller(given)
+            except TorchrelayError as refusal:
+                await render(refusal)(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
+        elif self._asked:
+            await render(Unauthenticated("Send an API key: `Authorization: Bearer trk_…`."))(scope, receive, send)
+        else:
+            scope["caller"] = LOCAL_CALLER
+            await self._without_credentials(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
         return path in self._open or path.startswith(OPEN_FOLDERS)

@@ -1,13 +1,12 @@
 """Whether a submission may be stored: how fast its owner submits, how much of theirs waits, how full its queue is."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api_service.errors import QueueFull, TooManyWaiting, TryLater
 from api_service.quotas.rate_limit import RateLimit
-from api_service.quotas.waiting_jobs import WaitingJobs
+from api_service.quotas.waiting_jobs import Storing, WaitingJobs
 from shared.job import NewJob
 
 
@@ -30,13 +29,12 @@ class Quotas:
         self._rate = rate
         self._until_taken = until_taken
 
-    @asynccontextmanager
-    async def admitted(self, new: Sequence[NewJob]) -> AsyncIterator[None]:
-        """Inside, they are stored. All or nothing; they have one owner.
+    async def admit(self, new: Sequence[NewJob]) -> Storing:
+        """-> a context, to be entered at once, inside which they are stored. All or nothing; they have one owner.
 
         Raises RateLimited, TooManyWaiting, QueueFull, or DatabaseUnavailable.
         """
-        owner, queues = new[0].owner, Counter(job.queue for job in new)
+        owner, queues = new[0].owner, {new[0].queue: 1} if len(new) == 1 else Counter(job.queue for job in new)
         await self._waiting.known()
         refusal = self._refusal(owner, queues)
         if refusal is not None and await self._waiting.up_to_date():  # nobody is refused by what is no longer so
@@ -46,8 +44,7 @@ class Quotas:
         # Nothing is waited for from here on: who comes at the same time must see this one counted.
         if self._rate is not None:
             self._rate.take(owner, len(new))
-        with self._waiting.storing(owner, queues):
-            yield
+        return self._waiting.storing(owner, queues)
 
     async def drain(self) -> None:
         """Returns when nothing is being counted any more."""

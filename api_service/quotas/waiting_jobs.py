@@ -6,10 +6,7 @@ what is just being stored. What other processes store is seen with the next coun
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -23,20 +20,48 @@ LIFETIME = 1.0  # seconds; longer where counting takes long, as with everything 
 CountWaiting = Callable[[], Awaitable[Sequence[tuple[str, str, int]]]]
 
 
-@dataclass(frozen=True, slots=True)
 class _Tally:
-    owners: Counter[str] = field(default_factory=Counter)
-    queues: Counter[str] = field(default_factory=Counter)
+    """Jobs by owner and by queue; who has none is not in it."""
 
-    def add(self, owner: str, queue: str, jobs: int) -> None:
-        self.owners[owner] += jobs
-        self.queues[queue] += jobs
+    __slots__ = ("owners", "queues")
 
-    def remove(self, owner: str, queue: str, jobs: int) -> None:
-        for counter, name in ((self.owners, owner), (self.queues, queue)):
-            counter[name] -= jobs
-            if not counter[name]:
-                del counter[name]
+    def __init__(self) -> None:
+        self.owners: dict[str, int] = {}
+        self.queues: dict[str, int] = {}
+
+    def add(self, owner: str, queues: Mapping[str, int]) -> None:
+        for queue, jobs in queues.items():
+            self.owners[owner] = self.owners.get(owner, 0) + jobs
+            self.queues[queue] = self.queues.get(queue, 0) + jobs
+
+    def remove(self, owner: str, queues: Mapping[str, int]) -> None:
+        for queue, jobs in queues.items():
+            for counted, name in ((self.owners, owner), (self.queues, queue)):
+                counted[name] -= jobs
+                if not counted[name]:
+                    del counted[name]
+
+    def update(self, other: "_Tally") -> None:
+        for mine, theirs in ((self.owners, other.owners), (self.queues, other.queues)):
+            for name, jobs in theirs.items():
+                mine[name] = mine.get(name, 0) + jobs
+
+
+class Storing:
+    """Inside, jobs are being stored. Those that are not, after all, are counted until the next count."""
+
+    __slots__ = ("_owner", "_queues", "_waiting")
+
+    def __init__(self, waiting: "WaitingJobs", owner: str, queues: Mapping[str, int]) -> None:
+        self._waiting = waiting
+        self._owner = owner
+        self._queues = queues
+
+    def __enter__(self) -> None:
+        self._waiting.begin(self._owner, self._queues)
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.end(self._owner, self._queues)
 
 
 class WaitingJobs:
@@ -69,24 +94,25 @@ class WaitingJobs:
         return True
 
     def of_owner(self, owner: str) -> int:
-        counted = self._counted.owners[owner] if self._counted else 0
-        return counted + self._since.owners[owner] + self._storing.owners[owner]
+        return sum(tally.owners.get(owner, 0) for tally in self._tallies)
 
     def of_queue(self, queue: str) -> int:
-        counted = self._counted.queues[queue] if self._counted else 0
-        return counted + self._since.queues[queue] + self._storing.queues[queue]
+        return sum(tally.queues.get(queue, 0) for tally in self._tallies)
 
-    @contextmanager
-    def storing(self, owner: str, jobs: Mapping[str, int]) -> Iterator[None]:
-        """jobs: how many in each queue. Not stored after all, they are counted until the next count."""
-        for queue, number in jobs.items():
-            self._storing.add(owner, queue, number)
-        try:
-            yield
-        finally:
-            for queue, number in jobs.items():
-                self._storing.remove(owner, queue, number)
-                self._since.add(owner, queue, number)
+    def storing(self, owner: str, queues: Mapping[str, int]) -> Storing:
+        """queues: how many jobs in each."""
+        return Storing(self, owner, queues)
+
+    def begin(self, owner: str, queues: Mapping[str, int]) -> None:
+        self._storing.add(owner, queues)
+
+    def end(self, owner: str, queues: Mapping[str, int]) -> None:
+        self._storing.remove(owner, queues)
+        self._since.add(owner, queues)
+
+    @property
+    def _tallies(self) -> tuple[_Tally, ...]:
+        return (self._since, self._storing) if self._counted is None else (self._counted, self._since, self._storing)
 
     async def drain(self) -> None:
         """Returns when nothing is being counted any more."""
@@ -105,12 +131,12 @@ class WaitingJobs:
         try:
             rows = await self._count()
         except BaseException:  # the count before goes on, with all that came after it
-            self._since.owners.update(before.owners)
-            self._since.queues.update(before.queues)
+            self._since.update(before)
             raise
-        self._counted = _Tally()
+        counted = _Tally()
         for queue, owner, jobs in rows:
-            self._counted.add(owner, queue, jobs)
+            counted.add(owner, {queue: jobs})
+        self._counted = counted
         self._good_until = began + max(LIFETIME, (self._clock() - began) * PAUSE_PER_READ)
 
 

@@ -106,7 +106,7 @@ async def _submit_once(
 
 
 async def _store(runtime: Runtime, accepted: Sequence[NewJob]) -> list[Job]:
-    async with runtime.quotas.admitted(accepted):
+    with await runtime.quotas.admit(accepted):
         return await runtime.store_together(accepted)
 
 

@@ -126,7 +126,7 @@ async def _submit(
 ) -> Job | None:
     """None: another process has stored it under this key."""
     job = await runtime.intake.accept(owner, body, traceparent, key)
-    async with runtime.quotas.admitted([job]):
+    with await runtime.quotas.admit([job]):
         return await runtime.submissions.ask(job)
 
 

@@ -41,7 +41,7 @@ class Table:
 
     async def submit(self, owner: str = "ann", queue: str = "q", jobs: int = 1) -> None:
         new = [new_job(number, owner=owner, queue=queue) for number in range(jobs)]
-        async with self.quotas.admitted(new):
+        with await self.quotas.admit(new):
             await asyncio.sleep(0)
             self.rows[queue, owner] += jobs
 

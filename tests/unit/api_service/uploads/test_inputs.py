@@ -112,7 +112,7 @@ async def test_a_whole_input_that_is_no_json_is_said(tmp_path: Path, content: by
     assert await stage.faults({"upload": await stage.upload(content)}) == ["/input/upload"]
 
 
-@pytest.mark.parametrize("named", ["", "x", str(uuid7())])
+@pytest.mark.parametrize("named", ["", "x", "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55"])
 async def test_a_whole_input_that_there_is_not_is_said(stage: Stage, named: str) -> None:
     assert await stage.faults({"upload": named}) == ["/input/upload"]
 
