@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.errors import UnreadableMessage
 
 VERSION = 1
+LARGEST_PUBLISH_NO = 2**31 - 1  # what its column holds: a larger one would be refused there, each time it is delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class JobMessage:
         publish_no = body.get("publish_no")
         if not isinstance(publish_no, int) or isinstance(publish_no, bool):
             raise UnreadableMessage(f"publish_no {publish_no!r} is not a number")
+        if not 0 <= publish_no <= LARGEST_PUBLISH_NO:
+            raise UnreadableMessage(f"publish_no {publish_no} is none that was ever given")
         try:
             job_id = UUID(body["job_id"])
         except (KeyError, ValueError, AttributeError, TypeError) as error:

@@ -69,6 +69,19 @@ async def test_what_cannot_be_read_is_kept_with_its_reason(
     assert "version 99" in second["reason"]
 
 
+async def test_a_number_that_the_database_cannot_hold_stops_nobody(
+    consumer: DeadLetters, broker: HandBroker, stage: Stage
+) -> None:
+    """Else all that was pulled with it would come again for ever."""
+    job_id = await stage.published()
+    broker.dead["echo"] = [delivery(job_id, publish_no=2**40), delivery(job_id)]
+    async with going_on(consumer):
+        await gone(broker)
+    (letter,) = await kept(stage)
+    assert "publish_no" in letter["reason"]
+    assert (await stage.row(job_id))["publish_no"] == 2
+
+
 async def test_a_job_that_still_waits_is_published_anew(
     consumer: DeadLetters, broker: HandBroker, stage: Stage, db: UnsteadyDatabase
 ) -> None:

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import UnreadableMessage
-from shared.message import VERSION, JobMessage
+from shared.message import LARGEST_PUBLISH_NO, VERSION, JobMessage
 
 ATTRIBUTES = {"model": "echo", "task": "infer"}
 NAMES = st.text(min_size=1, max_size=128)
 MESSAGES = st.builds(
     JobMessage,
     job_id=st.uuids(),
-    publish_no=st.integers(0, 2**63 - 1),
+    publish_no=st.integers(0, LARGEST_PUBLISH_NO),
     model=NAMES,
     task=NAMES,
     traceparent=st.none() | st.from_regex(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", fullmatch=True),
@@ -60,6 +60,8 @@ def test_fields_and_attributes_of_a_later_release_are_accepted() -> None:
         (body(publish_no=1.5), "publish_no 1.5 is not a number"),
         (body(publish_no=True), "publish_no True is not a number"),
         (body(publish_no=None), "publish_no None is not a number"),
+        (body(publish_no=-1), "publish_no -1 is none"),
+        (body(publish_no=LARGEST_PUBLISH_NO + 1), "publish_no 2147483648 is none"),
         (body(job_id="7"), "job_id '7' is not a UUID"),
         (body(job_id=7), "job_id 7 is not a UUID"),
         (body(job_id=None), "job_id None is not a UUID"),
