@@ -36,6 +36,7 @@ from api_service.request_times import RequestTimes, Timed
 from api_service.routes import (
     batch,
     catalogue,
+    dead_letters,
     events,
     health,
     jobs,
@@ -120,7 +121,10 @@ def create_app(settings: ApiSettings, database: DatabaseSettings, behind: Backst
     app.add_middleware(Timed, times=times)  # outermost: what is refused is counted as well
     problems.install(app)
     # The calls that are made most come first. Flat: an included router would be a second one to go through.
-    for calls in (submit, poll, batch, jobs, results, uploads, events, catalogue, statistics, webhooks, health):
+    for calls in (
+        *(submit, poll, batch, jobs, results, uploads, events),
+        *(catalogue, statistics, webhooks, dead_letters, health),
+    ):
         app.router.routes.extend(calls.router.routes)
     install_pages(app, settings.frontend_dir)
     _document(app)

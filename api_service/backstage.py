@@ -68,7 +68,9 @@ async def backstage(
             services: list[Service] = [
                 relay,
                 Reconciler(db, settings.lease_seconds, relay.sweep_soon, counts),
-                DeadLetters(db, broker, health, partial(queues_of, catalogue), provision),
+                DeadLetters(
+                    db, broker, health, partial(queues_of, catalogue), provision, settings.dead_letter_retention
+                ),
                 dispatcher,
                 Purging(db, blobs, settings.upload_retention, counts),
                 Sweep(db, blobs, settings.orphan_age, settings.sweep_every, counts),

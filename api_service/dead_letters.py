@@ -1,4 +1,4 @@
-"""The dead-letter consumer (rule 5): keeps what cannot be read, publishes anew what can, and never fails a job."""
+"""The dead-letter consumer (rule 5): keeps what cannot be read for a while, publishes anew what can, fails no job."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,7 +8,7 @@ import structlog
 
 from api_service.broker_health import BrokerHealth
 from shared.broker.protocol import Broker, Received
-from shared.database.dead_letters import keep_dead_letter
+from shared.database.dead_letters import keep_dead_letter, purge_dead_letters
 from shared.database.outbox import Entry, forget_dead_letters
 from shared.database.pool import Database
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, NotProvisioned, UnreadableMessage
@@ -17,11 +17,15 @@ from shared.message import JobMessage
 log = structlog.get_logger(__name__)
 
 PER_PULL = 100
+PER_PURGE = 1000
 PAUSE = 2.0  # seconds between rounds over all queues: dead letters are in no hurry
 
 
 class DeadLetters:
-    """queues: names all queues there are. provision: makes one that has gone."""
+    """queues: names all queues there are. provision: makes one that has gone.
+
+    retention: seconds that letters are kept.
+    """
 
     name = "dead letters"
 
@@ -32,21 +36,29 @@ class DeadLetters:
         health: BrokerHealth,
         queues: Callable[[], Awaitable[Iterable[str]]],
         provision: Callable[[str], Awaitable[None]],
+        retention: float,
     ) -> None:
         self._db = db
         self._broker = broker
         self._health = health
         self._queues = queues
         self._provision = provision
+        self._retention = retention
 
     async def run(self) -> None:
         while True:
             try:
                 for queue in await self._queues():
                     await self._consume(queue)
+                await self._purge()
             except DatabaseUnavailable as error:
                 log.warning("dead letters wait", error=str(error))
             await asyncio.sleep(PAUSE)
+
+    async def _purge(self) -> None:
+        """A bounded number each round: what is left waits for the next."""
+        if count := await purge_dead_letters(self._db, self._retention, PER_PURGE):
+            log.info("dead letters past their retention are removed", count=count)
 
     async def _consume(self, queue: str) -> None:
         try:

@@ -73,6 +73,12 @@ class StillStoring(TorchrelayError):
     code = "idempotency_key_in_use"
 
 
+class UnknownDeadLetter(TorchrelayError):
+    """No such letter, or none any more."""
+
+    code = "unknown_dead_letter"
+
+
 class ResultGone(TorchrelayError):
     """The job succeeded, and its result has been purged since."""
 

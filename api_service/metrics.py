@@ -38,7 +38,7 @@ class Metrics:
         """In the text format. Without the queues where the database does not answer: the rest is needed then."""
         queues = CollectorRegistry(auto_describe=False)
         try:
-            queues.register(_OfQueues(await self._statistics.load()))
+            queues.register(_OfQueues(await self._statistics.load(), await self._statistics.dead_letters()))
         except DatabaseUnavailable as error:
             log.warning("metrics without the queues", error=str(error))
         return generate_latest(self._registry) + generate_latest(queues)
@@ -85,19 +85,23 @@ class _OfProcess(Collector):
 
 
 class _OfQueues(Collector):
-    def __init__(self, load: Mapping[str, QueueLoad]) -> None:
+    def __init__(self, load: Mapping[str, QueueLoad], dead_letters: Mapping[str, int]) -> None:
         self._load = load
+        self._dead_letters = dead_letters
 
     def collect(self) -> Iterable[Metric]:
         depth = GaugeMetricFamily("torchrelay_queue_jobs", "Unfinished jobs of a queue.", labels=("queue", "state"))
         oldest = GaugeMetricFamily(
             "torchrelay_queue_oldest_waiting_seconds", "How long the oldest job of a queue waits.", labels=("queue",)
         )
+        dead = GaugeMetricFamily("torchrelay_dead_letters", "Dead letters of a queue that are kept.", labels=("queue",))
         for queue, load in self._load.items():
             for state in _UNFINISHED:
                 depth.add_metric((queue, state.value), load.counts.get(state, 0))
             oldest.add_metric((queue,), load.oldest or 0.0)
-        return (depth, oldest)
+        for queue, kept in self._dead_letters.items():
+            dead.add_metric((queue,), kept)
+        return (depth, oldest, dead)
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

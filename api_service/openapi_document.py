@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from api_service.batch import BatchSubmission
 from api_service.catalogue_views import ModelList, ModelView, WorkerList
+from api_service.dead_letter_views import DeadLetterPage, DeadLetterView
 from api_service.event_views import EventList, LogData, MetricsData, ProgressData, StateData
 from api_service.health import Readiness
 from api_service.problems import Problem
@@ -32,6 +33,7 @@ TAGS = [
     },
     {"name": "Webhooks", "description": "Who is told when a job has ended, and what came of it."},
     {"name": "Models and workers", "description": "What can be run, and who runs it."},
+    {"name": "Dead letters", "description": "Messages that nobody could read: for operators."},
     {"name": "Statistics", "description": "How the queues are doing."},
     {"name": "Health", "description": "For whoever watches over this process."},
 ]
@@ -48,6 +50,8 @@ _TYPES = (
     StatsView,
     DeliveryList,
     SecretView,
+    DeadLetterView,
+    DeadLetterPage,
     EventList,
     StateData,
     ProgressData,

@@ -36,6 +36,7 @@ from api_service.errors import (
     TooManyWaiting,
     TryLater,
     Unauthenticated,
+    UnknownDeadLetter,
     UploadsBusy,
 )
 from shared.errors import (
@@ -45,6 +46,7 @@ from shared.errors import (
     TorchrelayError,
     UnknownJob,
     UnknownModel,
+    UnreadableMessage,
     WrongState,
 )
 
@@ -79,7 +81,9 @@ KINDS: Mapping[type[TorchrelayError], Kind] = {
     ForeignHost: Kind(HTTPStatus.FORBIDDEN, "This host is not served"),
     UnknownJob: Kind(HTTPStatus.NOT_FOUND, "No such job"),
     UnknownModel: Kind(HTTPStatus.NOT_FOUND, "No such model"),
+    UnknownDeadLetter: Kind(HTTPStatus.NOT_FOUND, "No such dead letter"),
     WrongState: Kind(HTTPStatus.CONFLICT, "The job's state does not allow this"),
+    UnreadableMessage: Kind(HTTPStatus.CONFLICT, "The message still cannot be read"),
     StillStoring: Kind(HTTPStatus.CONFLICT, "The first one is still being stored", {"Retry-After": "1"}),
     ResultGone: Kind(HTTPStatus.GONE, "The result has been purged"),
     PreconditionFailed: Kind(HTTPStatus.PRECONDITION_FAILED, "It is another one"),

@@ -6,6 +6,7 @@ from functools import partial
 
 from api_service.catalogue_cache import CatalogueCache
 from api_service.refreshed import Refreshed
+from shared.database.dead_letters import count_dead_letters
 from shared.database.pool import Database
 from shared.database.statistics import read_ended, read_flow, read_load
 from shared.states import JobState
@@ -14,6 +15,7 @@ from shared.statistics import Percentiles, QueueFlow, QueueLoad
 # Seconds that each may be old. How many have finished is history: it is counted seldom, over all rows there are.
 LOAD_LIFETIME = 1.0
 FLOW_LIFETIME = 2.0
+DEAD_LETTERS_LIFETIME = 5.0
 ENDED_LIFETIME = 30.0
 
 NO_LOAD = QueueLoad({})
@@ -39,11 +41,16 @@ class Statistics:
         self._queues = queues
         self._load = Refreshed(partial(read_load, db), LOAD_LIFETIME)
         self._ended = Refreshed(partial(read_ended, db), ENDED_LIFETIME)
+        self._dead_letters = Refreshed(partial(count_dead_letters, db), DEAD_LETTERS_LIFETIME)
         self._flow = Refreshed(partial(self._read_flow, db), FLOW_LIFETIME)
 
     async def load(self) -> Mapping[str, QueueLoad]:
         """What the queues have to do, also those that have nothing to do. Raises DatabaseUnavailable."""
         return dict.fromkeys(sorted(await self._queues()), NO_LOAD) | await self._load.get()
+
+    async def dead_letters(self) -> Mapping[str, int]:
+        """How many of each queue are kept, also of those that have none. Raises DatabaseUnavailable."""
+        return dict.fromkeys(sorted(await self._queues()), 0) | await self._dead_letters.get()
 
     async def of_queues(self) -> list[QueueStatistics]:
         """By name. Raises DatabaseUnavailable."""

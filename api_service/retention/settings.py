@@ -5,6 +5,7 @@ from pydantic import Field
 from shared.settings import BlobSettings
 
 HOUR = 3600.0
+DAY = 24 * HOUR
 
 
 class RetentionSettings(BlobSettings):
@@ -12,6 +13,9 @@ class RetentionSettings(BlobSettings):
 
     upload_retention: float = Field(
         default=24 * HOUR, gt=0, description="seconds that an upload is kept which no job refers to"
+    )
+    dead_letter_retention: float = Field(
+        default=30 * DAY, gt=0, description="seconds that a message which nobody could read is kept"
     )
     orphan_age: float = Field(
         default=24 * HOUR,

@@ -6,6 +6,7 @@ It needs httpx and msgspec, and nothing of Torchrelay's other parts.
 from deploy.client.answers import (
     Attempt,
     Batch,
+    DeadLetter,
     Delivery,
     Event,
     Fault,
@@ -39,6 +40,7 @@ __all__ = [
     "Batch",
     "Client",
     "ConnectionFailed",
+    "DeadLetter",
     "Delivery",
     "Event",
     "Fault",

@@ -217,6 +217,27 @@ class Deliveries(Struct, frozen=True, kw_only=True):
     deliveries: list[Delivery]
 
 
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """A message that no worker could read. size: bytes of its data. data: None in lists.
+
+    encoding: `utf-8` where `data` is text, else `base64`.
+    """
+
+    id: str
+    queue: str = ""
+    reason: str = ""
+    received_at: datetime | None = None
+    size: int = 0
+    attributes: dict[str, str] = {}
+    data: str | None = None
+    encoding: str | None = None
+
+
+class DeadLetterPage(Struct, frozen=True, kw_only=True):
+    dead_letters: list[DeadLetter]
+    next_cursor: str | None = None
+
+
 class Fault(Struct, frozen=True, kw_only=True):
     """path: a JSON Pointer to the place, "" for the whole."""
 

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from deploy.client import catalogue, events, jobs, results, uploads, waiting
+from deploy.client import catalogue, events, jobs, letters, results, uploads, waiting
 from deploy.client.connection import FAILURES, answer_of, arguments, broken_by, described_by, settings
 from deploy.client.effects import Answer, Broken, Do, Effect, Give, Open, Read, Request, Send, Sleep, Steps, Stream
 from deploy.client.retrying import PATIENCE, TIMEOUT, Policy
@@ -89,6 +89,10 @@ class Client:
     stats = _call(catalogue.stats)
     webhook_secret = _call(catalogue.webhook_secret)
     webhook_deliveries = _call(catalogue.webhook_deliveries)
+    dead_letters = _each(letters.dead_letters)
+    dead_letter = _call(letters.dead_letter)
+    redrive = _call(letters.redrive)
+    delete_dead_letter = _call(letters.delete_dead_letter)
 
     def _result(self, steps: Steps[T]) -> T:
         with closing(steps), _Performer(self._http) as perform:

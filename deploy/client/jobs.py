@@ -2,21 +2,20 @@
 
 import json
 import math
-import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.client.answers import Batch, Job, JobPage
-from deploy.client.effects import Give, Request, Steps, Stream
+from deploy.client.effects import Answer, Request, Steps, Stream
 from deploy.client.errors import InvalidRequest, ProblemError
 from deploy.client.interpretation import read_as
+from deploy.client.paging import listed
 from deploy.client.references import JobRef, path_of
 from deploy.client.retrying import Policy, Repeat, call
 from deploy.client.waiting import finished_or_latest
 
 JSON = {"Content-Type": "application/json"}
-LARGEST_PAGE = 200
 
 
 def submit(
@@ -129,18 +128,7 @@ def list_jobs(
     limit: how many at most. Raises ProblemError, ConnectionFailed.
     """
     wanted = {"state": state, "model": model, "task": task, "batch_id": None if batch_id is None else str(batch_id)}
-    query = {name: value for name, value in wanted.items() if value is not None}
-    left = sys.maxsize if limit is None else limit
-    cursor: str | None = None
-    while left > 0:
-        page_query = {**query, "limit": str(min(left, LARGEST_PAGE)), **({"cursor": cursor} if cursor else {})}
-        answer = yield from call(policy, Request("GET", "/v1/jobs", policy.timeout, page_query), Repeat.ALWAYS)
-        page = read_as(JobPage, answer)
-        yield from (Give(job) for job in page.jobs[:left])
-        left -= len(page.jobs)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    return listed(policy, "/v1/jobs", wanted, limit, _page)
 
 
 def key_of(given: str | None) -> str:
@@ -158,3 +146,8 @@ def encoded(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"This is not JSON: {error}.") from error
+
+
+def _page(answer: Answer) -> tuple[Sequence[Job], str | None]:
+    page = read_as(JobPage, answer)
+    return page.jobs, page.next_cursor

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.client import InvalidRequest, TorchrelayClientError
-from deploy.command import catalogue, jobs
+from deploy.command import catalogue, dead_letters, jobs
 from deploy.command.exits import Exit, exit_of
 from deploy.command.output import say, write
 from deploy.command.progress import Interrupted
@@ -35,6 +35,7 @@ app.command()(jobs.delete)
 app.command()(catalogue.models)
 app.command()(catalogue.workers)
 app.command()(catalogue.stats)
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def _print_version(wanted: bool) -> None:

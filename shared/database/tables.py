@@ -294,4 +294,6 @@ dead_letters = Table(
     Column("attributes", JSONB, nullable=False),
     Column("reason", Text, nullable=False),
     Column("received_at", Timestamp, nullable=False),
+    # Listing, newest first, and retention. With the queue: how many of each are kept, without a look at the rows.
+    Index("ix_dead_letters_received_at", "received_at", "id", postgresql_include=["queue"]),
 )

@@ -11,6 +11,7 @@ from deploy.local.postgres import Postgres
 from shared.database import (
     attempt_events,
     claims,
+    dead_letters,
     deliveries,
     events,
     leases,
@@ -49,6 +50,9 @@ STATEMENTS: dict[str, tuple[Statement, str]] = {
     "webhooks that are due": (deliveries._LEASE, "ix_webhook_deliveries_due"),
     "what came of a webhook": (deliveries._NOTE, "pk_webhook_deliveries"),
     "a job's deliveries": (deliveries._LIST, "ix_webhook_deliveries_job_id"),
+    "a page of dead letters": (dead_letters._LIST, "ix_dead_letters_received_at"),
+    "dead letters past their retention": (dead_letters._PURGE, "ix_dead_letters_received_at"),
+    "a redrive": (dead_letters._REDRIVE, "pk_jobs"),
     "what an attempt says": (attempt_events._WRITE, "pk_jobs"),
 }
 
@@ -95,7 +99,9 @@ FILL = """
     SELECT gen_random_uuid(), id, owner, 'job.succeeded', 'https://example.com/', 'example.com',
            CASE WHEN pending THEN '{}'::json END, CASE WHEN pending THEN 'pending' ELSE 'delivered' END, now(), now(),
            CASE WHEN NOT pending THEN now() END
-    FROM jobs, LATERAL (SELECT random() < 0.01 AS pending) AS drawn WHERE state = 'succeeded'
+    FROM jobs, LATERAL (SELECT random() < 0.01 AS pending) AS drawn WHERE state = 'succeeded';
+    INSERT INTO dead_letters (id, queue, data, attributes, reason, received_at)
+    SELECT gen_random_uuid(), 'echo', '?', '{}', 'no JSON', now() - n * interval '1 s' FROM generate_series(1, 5000) AS n
 """
 
 

@@ -3,11 +3,13 @@
 import asyncio
 from dataclasses import replace
 from http import HTTPStatus
+from uuid import uuid4
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.database.catalogue import register_model
+from shared.database.dead_letters import keep_dead_letter
 from shared.database.pool import Database
 from tests.integration.api.conftest import REVERSE, Submit
 from tests.integration.api.worker import HandWorker
@@ -110,6 +112,19 @@ async def test_metrics_tell_of_the_queues_and_of_this_process(client: httpx.Asyn
     assert samples["process_resident_memory_bytes", ()] > 1e6
     assert ("torchrelay_relay_published_total", ()) in samples
     assert ("torchrelay_reconciled_jobs_total", (("what", "requeued"),)) in samples
+
+
+async def test_metrics_tell_how_many_dead_letters_are_kept(client: httpx.AsyncClient, db: Database) -> None:
+    """Also of queues that have none, so that an alert has something to compare, and of queues that no model has."""
+    for queue in ("reverse", "reverse", "forgotten"):
+        await keep_dead_letter(db, uuid4(), queue, b"?", {}, "no JSON")
+
+    samples = await scrape(client)
+
+    kept = {
+        dict(labels)["queue"]: value for (name, labels), value in samples.items() if name == "torchrelay_dead_letters"
+    }
+    assert kept == {"reverse": 2, "anything": 0, "forgotten": 1}
 
 
 async def test_a_promoted_version_is_the_default(client: httpx.AsyncClient, db: Database) -> None:

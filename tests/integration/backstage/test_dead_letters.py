@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from google.pubsub_v1.types import DeadLetterPolicy, Subscription
 
 from api_service import dead_letters as dead_letters_module
 from api_service.broker_health import BrokerHealth
@@ -13,6 +14,8 @@ from api_service.dead_letters import DeadLetters
 from api_service.relay import Relay
 from deploy.local.emulator import Emulator
 from ml_service.worker.desk import Desk
+from shared.broker.channel import open_clients
+from shared.broker.names import Names
 from shared.broker.pubsub import Pubsub
 from shared.errors import BrokerUnavailable, NotProvisioned
 from shared.message import JobMessage
@@ -24,6 +27,7 @@ from tests.hand_broker import HandBroker, delivery, raw
 from tests.integration.backstage.going_on import going_on
 from tests.unsteady_database import UnsteadyDatabase
 
+DAY = 24 * 3600.0
 _numbers = count(1)
 
 
@@ -43,7 +47,7 @@ def health() -> BrokerHealth:
 
 @pytest.fixture
 def consumer(db: UnsteadyDatabase, broker: HandBroker, health: BrokerHealth) -> DeadLetters:
-    return DeadLetters(db, broker, health, echo_queue, Provisioner(broker, db, allowed=True))
+    return DeadLetters(db, broker, health, echo_queue, Provisioner(broker, db, allowed=True), DAY)
 
 
 async def kept(stage: Stage) -> list[Any]:
@@ -167,9 +171,32 @@ async def test_a_queue_without_a_place_for_dead_letters_is_given_one(consumer: D
         await broker.until(lambda: broker.calls["pull_dead"] > calls)
 
 
+async def test_letters_past_their_retention_are_removed(
+    consumer: DeadLetters, broker: HandBroker, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few in each round, until there are none."""
+    monkeypatch.setattr(dead_letters_module, "PER_PURGE", 2)
+    broker.dead["echo"] = [raw(b"{") for _ in range(6)]
+    async with going_on(consumer):
+        await gone(broker)
+        await stage.connection.execute(
+            "UPDATE dead_letters SET received_at = now() - interval '2 days'"
+            " WHERE id <> (SELECT id FROM dead_letters LIMIT 1)"
+        )
+        async with asyncio.timeout(10):
+            while len(await kept(stage)) > 1:
+                await asyncio.sleep(0)
+
+
 @pytest.fixture
-async def pubsub(emulator: Emulator) -> AsyncIterator[Pubsub]:
-    pubsub = await Pubsub.connect("integration", emulator.host, f"dead{next(_numbers)}-")
+def names() -> Names:
+    """A prefix for this test alone."""
+    return Names("integration", f"dead{next(_numbers)}-")
+
+
+@pytest.fixture
+async def pubsub(emulator: Emulator, names: Names) -> AsyncIterator[Pubsub]:
+    pubsub = await Pubsub.connect(names.project, emulator.host, names.prefix)
     yield pubsub
     await pubsub.close()
 
@@ -183,10 +210,44 @@ async def test_an_unreadable_message_goes_from_the_queue_to_the_table(
     desk = Desk(pubsub)
     assert await desk.take_in("echo", await receive(pubsub.pull, 1, queue="echo")) == []
     await desk.flush_acks()
-    consumer = DeadLetters(db, pubsub, health, echo_queue, Provisioner(pubsub, db, allowed=True))
+    consumer = DeadLetters(db, pubsub, health, echo_queue, Provisioner(pubsub, db, allowed=True), DAY)
     async with going_on(consumer), asyncio.timeout(20):
         while not (letters := await kept(stage)):
             await asyncio.sleep(0.01)
     (letter,) = letters
     assert (letter["queue"], letter["data"]) == ("echo", b"not for us")
     assert "not JSON" in letter["reason"]
+
+
+@pytest.fixture
+async def hasty_queue(pubsub: Pubsub, emulator: Emulator, names: Names) -> str:
+    """A queue that redelivers at once, and gives up after five deliveries instead of twenty (no fewer are allowed)."""
+    await pubsub.provision("echo")
+    of = names.of("echo")
+    clients = await open_clients(emulator.host)
+    await clients.subscriber.delete_subscription(subscription=of.subscription, retry=None, timeout=10)
+    policy = DeadLetterPolicy(dead_letter_topic=of.dead_topic, max_delivery_attempts=5)
+    hasty = Subscription(name=of.subscription, topic=of.topic, ack_deadline_seconds=60, dead_letter_policy=policy)
+    await clients.subscriber.create_subscription(request=hasty, retry=None, timeout=10)
+    await clients.close()
+    return "echo"
+
+
+async def test_a_readable_message_that_was_delivered_too_often_is_published_anew(
+    hasty_queue: str, pubsub: Pubsub, db: UnsteadyDatabase, stage: Stage, health: BrokerHealth
+) -> None:
+    """Rule 5: whoever kept dying with it, the broker's count is not the job's: `max_attempts` in the row is."""
+    job_id = await stage.published()
+    await pubsub.publish(hasty_queue, [JobMessage(job_id, 1, "echo", "inference").encode()])
+    for _ in range(5):
+        (message,) = await receive(pubsub.pull, 1)
+        await pubsub.extend(hasty_queue, [message.ack_id], 0)
+    await pubsub.publish(hasty_queue, [(b"next", {})])
+    await receive(pubsub.pull, 1)  # only then does the emulator look through the queue
+    consumer = DeadLetters(db, pubsub, health, echo_queue, Provisioner(pubsub, db, allowed=True), DAY)
+    async with going_on(consumer), asyncio.timeout(20):
+        while (await stage.row(job_id))["published_at"] is not None:
+            await asyncio.sleep(0.01)
+    row = await stage.row(job_id)
+    assert (row["state"], row["publish_no"], row["charged"], row["attempt"]) == ("queued", 2, 0, 0)
+    assert await kept(stage) == []

@@ -3,12 +3,15 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
 from deploy.client import InvalidRequest, Job, JobFailed, ProblemError, WaitTimedOut
 from shared.database.catalogue import register_model
+from shared.database.dead_letters import keep_dead_letter
 from shared.database.pool import Database
+from shared.message import JobMessage
 from tests.integration.api.conftest import REVERSE
 from tests.integration.api.worker import HandWorker
 from tests.integration.client.conftest import Caller
@@ -183,6 +186,30 @@ async def test_webhooks_have_a_secret_that_can_be_changed_and_a_log(caller: Call
     assert (delivery.event, delivery.url, delivery.tries) == ("job.cancelled", "https://example.com/hook", [])
 
 
+async def test_dead_letters_are_listed_inspected_redriven_and_deleted(caller: Caller, db: Database) -> None:
+    job = await caller("submit", "reverse", ABC)
+    data, attributes = JobMessage(UUID(job.id), 1, "reverse", "inference").encode()
+    for queue, content in (("reverse", data), ("anything", b"\xff")):
+        await keep_dead_letter(db, uuid4(), queue, content, attributes, "could not be read")
+
+    unreadable, readable = await caller.items("dead_letters")
+    assert (unreadable.queue, unreadable.size, unreadable.reason, unreadable.data) == (
+        "anything",
+        1,
+        "could not be read",
+        None,
+    )
+    assert await caller.items("dead_letters", queue="reverse", limit=1) == [readable]
+    shown = await caller("dead_letter", readable)
+    assert (shown.data, shown.encoding, shown.attributes) == (data.decode(), "utf-8", attributes)
+    with pytest.raises(ProblemError, match="409 unreadable_message"):
+        await caller("redrive", unreadable)
+    assert (await caller("redrive", readable.id)).id == job.id
+    await caller("delete_dead_letter", unreadable)
+    await caller("delete_dead_letter", unreadable)
+    assert await caller.items("dead_letters") == []
+
+
 async def test_a_version_is_promoted(caller: Caller, db: Database) -> None:
     await register_model(db, replace(REVERSE, version=2))
 
@@ -208,6 +235,8 @@ async def test_queues_tell_how_they_are_doing(caller: Caller) -> None:
     [
         (("get", "nothing"), "unknown_job"),
         (("wait", "01990000-0000-7000-8000-000000000000"), "unknown_job"),
+        (("dead_letter", "nothing"), "unknown_dead_letter"),
+        (("redrive", "nothing"), "unknown_dead_letter"),
         (("model", "nothing"), "unknown_model"),
         (("submit", "nothing", {}), "unknown_model"),
     ],

@@ -12,12 +12,16 @@ from io import FileIO
 from os import environ
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
 from api_service.server import Server
 from deploy.client import AsyncClient
 from deploy.local.ports import free_port
+from shared.database.dead_letters import keep_dead_letter
+from shared.database.pool import Database
+from shared.message import JobMessage
 from tests.integration.api.worker import HandWorker
 
 ABC = ("--input", "text=abc")
@@ -234,6 +238,38 @@ async def test_queues_are_shown(run: Run, client: AsyncClient) -> None:
 
     assert "reverse 1 0 0 0" in shown.words
     assert {queue["queue"] for queue in as_json.json["queues"]} == {"anything", "reverse"}
+
+
+async def test_dead_letters_are_seen_to(run: Run, client: AsyncClient, db: Database) -> None:
+    none = await run("dead-letters", "list")
+    job = await client.submit("reverse", {"text": "abc"})
+    data, attributes = JobMessage(UUID(job.id), 1, "reverse", "inference").encode()
+    readable, unreadable = str(uuid4()), str(uuid4())
+    await keep_dead_letter(db, UUID(readable), "reverse", data, attributes, "version 1")
+    await keep_dead_letter(db, UUID(unreadable), "anything", b"\x1b[2J{", {"from": "elsewhere"}, "no JSON")
+
+    listed, one = await run("dead-letters", "list"), await run("dead-letters", "list", "--queue", "reverse", "--json")
+    shown, as_json = (
+        await run("dead-letters", "inspect", unreadable),
+        await run("dead-letters", "inspect", unreadable, "--json"),
+    )
+    refused, redriven = await run("dead-letters", "redrive", unreadable), await run("dead-letters", "redrive", readable)
+    deleted = await run("dead-letters", "delete", unreadable)
+    again = await run("dead-letters", "delete", unreadable, "--json")
+
+    assert (none.out, none.err) == ("", "There is no dead letter.\n")
+    assert f"{unreadable} anything" in listed.words
+    assert f"{readable} reverse" in listed.words
+    assert (one.json["id"], one.json["size"]) == (readable, len(data))
+    assert "reason no JSON" in shown.words
+    assert "attribute from elsewhere" in shown.words
+    assert "data: \N{REPLACEMENT CHARACTER}[2J{" in shown.words
+    assert (as_json.json["data"], as_json.json["encoding"]) == ("\x1b[2J{", "utf-8")
+    assert (refused.status, refused.err.count("\n")) == (4, 1)
+    assert "not JSON" in refused.err
+    assert (redriven.status, f"Job {job.id} is published anew" in redriven.err) == (0, True)
+    assert deleted.err == f"Dead letter {unreadable} is deleted.\n"
+    assert again.json == {"id": unreadable, "deleted": True}
 
 
 async def test_events_are_shown_as_they_happen(start: Start, client: AsyncClient, worker: HandWorker) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy.client import catalogue, events, jobs, results, uploads, waiting
-from deploy.client.answers import Job
+from deploy.client import catalogue, events, jobs, letters, results, uploads, waiting
+from deploy.client.answers import DeadLetter, Job
 from deploy.client.effects import Answer, Broken
 from deploy.client.errors import (
     ConnectionFailed,
@@ -143,6 +143,38 @@ def test_pages_are_followed_until_there_are_enough() -> None:
     play = Play([page("a"), page("b")])
     assert len(play.items(jobs.list_jobs(play.policy, limit=3))) == 3
     assert [request.query["limit"] for request in play.requests] == ["3", "1"]
+
+
+def test_dead_letters_come_in_pages_too() -> None:
+    def page(cursor: str | None) -> Any:
+        return ok(json.dumps({"dead_letters": [{"id": ID, "reason": "no JSON", "new": 1}], "next_cursor": cursor}))
+
+    play = Play([page("a"), page(None)])
+    found = play.items(letters.dead_letters(play.policy, queue="echo"))
+
+    assert [(one.id, one.reason, one.data) for one in found] == [(ID, "no JSON", None)] * 2
+    assert play.requests[0].path == "/v1/dead-letters"
+    assert play.requests[1].query == {"queue": "echo", "limit": "200", "cursor": "a"}
+
+
+def test_a_redrive_is_sent_again_only_where_nothing_was_done() -> None:
+    play = Play([REFUSED, problem(429), LOST])
+
+    with pytest.raises(ConnectionFailed, match="look before you repeat it") as raised:
+        play.run(letters.redrive(play.policy, ID))
+
+    assert raised.value.uncertain
+    assert [request.path for request in play.requests] == [f"/v1/dead-letters/{ID}/redrive"] * 3
+
+
+def test_deleting_a_dead_letter_that_a_lost_answer_has_deleted_is_no_error() -> None:
+    play = Play([LOST, problem(404, "unknown_dead_letter")])
+    play.run(letters.delete_dead_letter(play.policy, ID))
+
+    play = Play([problem(403, "scope_too_small")])
+    with pytest.raises(ProblemError):
+        play.run(letters.delete_dead_letter(play.policy, DeadLetter(id=ID)))
+    assert play.requests[0].path == f"/v1/dead-letters/{ID}"
 
 
 def test_waiting_asks_with_what_it_knows_until_the_job_has_ended() -> None:
