@@ -1,6 +1,6 @@
 import asyncio
-import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,7 +57,7 @@ async def test_a_client_that_falls_silent_is_given_up(monkeypatch: pytest.Monkey
 
 async def test_a_client_that_sends_a_byte_now_and_then_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte in time, and all of them too slow: the clock goes on by twenty seconds between two."""
-    clock = iter(range(0, 1000, 20))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr("api_service.uploads.receiving.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     with pytest.raises(BodyTooSlow):
-        await read([some(b"a")] * 10)
+        await read([*[some(b"a")] * 50, some(b"", more=False)])
