@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from api_service.errors import BodyTooLarge, BodyTooSlow
 
@@ -20,13 +22,7 @@ async def chunks_of(request: Request, limit: int, too_large: str) -> AsyncIterat
     more = True
     while more:
         late = began + IDLE + size / SLOWEST - time.monotonic()
-        try:
-            async with asyncio.timeout(min(IDLE, late)):
-                message = await request.receive()
-        except TimeoutError:
-            raise BodyTooSlow(
-                f"Nothing came for {IDLE:.0f} s, or less than {SLOWEST} bytes a second. Does its Content-Length hold?"
-            ) from None
+        message = await _next(request, min(IDLE, late))
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunk: bytes = message.get("body", b"")
@@ -36,3 +32,13 @@ async def chunks_of(request: Request, limit: int, too_large: str) -> AsyncIterat
         more = message.get("more_body", False)
         if chunk:
             yield chunk
+
+
+async def _next(request: Request, seconds: float) -> Message:
+    if seconds > 0:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await request.receive()
+    raise BodyTooSlow(
+        f"Nothing came for {IDLE:.0f} s, or less than {SLOWEST} bytes a second. Does its Content-Length hold?"
+    )
