@@ -157,7 +157,7 @@ def _compose(
         stage.on_committed(new)
         return stored
 
-    blobs, schemas = Blobs(settings.blob_url), SchemaCheck()
+    schemas = SchemaCheck()
     documents = Documents(blobs, settings.blob_url, schemas, here=settings.inline_input_limit)
     intake = Intake(known_models, Inputs(schemas, documents, partial(find_uploads, db)), _limits(settings))
     statuses = StatusCache(Gathered(partial(get_jobs_of, db)).ask, counts=counts)
