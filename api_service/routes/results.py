@@ -51,7 +51,7 @@ def _parameter(name: str, description: str, example: str) -> dict[str, Any]:
         206: {
             "description": "The part that `Range` asks for.",
             "headers": {"ETag": _ETAG, "Content-Range": header("Which bytes these are, and of how many.")},
-            "content": {JSON: {"schema": {}, "example": "{\"digit\": 7, \"prob"}},
+            "content": {JSON: {"schema": {}, "example": '{"digit": 7, "prob'}},
         },
         304: answer("You have it, as `If-None-Match` says.", headers={"ETag": _ETAG}),
         **problems(
