@@ -91,6 +91,8 @@ def _text(default: Any) -> str:
             return ""
         case bool():
             return str(default).lower()
+        case tuple():
+            return ",".join(default)
         case float():
             return f"{default:.10g}"
         case _:

@@ -25,8 +25,8 @@ class OidcSettings(Settings):
         min_length=1,
         description="which claim of a token is the owner; `email` only where it is verified",
     )
-    oidc_scopes: Annotated[frozenset[Scope], NoDecode] = Field(
-        default=frozenset({Scope.SUBMIT, Scope.READ}),
+    oidc_scopes: Annotated[tuple[Scope, ...], NoDecode] = Field(
+        default=(Scope.SUBMIT, Scope.READ),
         description="what a token allows, with commas: `submit`, `read`, `admin`",
     )
     oidc_admins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -74,6 +74,6 @@ class OidcSettings(Settings):
             audience=self.oidc_audience,
             owner_claim=self.oidc_owner_claim,
             verified_claim="email_verified" if self.oidc_owner_claim == EMAIL else None,
-            scopes=self.oidc_scopes,
+            scopes=frozenset(self.oidc_scopes),
             admins=frozenset(self.oidc_admins),
         )
