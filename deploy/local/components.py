@@ -51,19 +51,29 @@ def broker(server: LocalBroker, environment: Environment) -> Component:
     return Component(name=BROKER, command=server.command(), environment=environment, ready=ready, quiet=True)
 
 
-def api(port: int, environment: Environment) -> Component:
+def api_name(number: int) -> str:
+    """The first is just `api`."""
+    return API if number == 1 else f"{API}-{number}"
+
+
+def worker_name(number: int) -> str:
+    return f"worker-{number}"
+
+
+def api(name: str, port: int, environment: Environment) -> Component:
     async def ready(_pid: int) -> bool:
         return await api_ready(port)
 
-    return Component(name=API, command=python("api_service"), environment=environment, ready=ready, grace=15.0)
+    own = {**environment, "API_PORT": str(port)}
+    return Component(name=name, command=python("api_service"), environment=own, ready=ready, grace=15.0)
 
 
-def worker(number: int, drain_grace: float, environment: Environment) -> Component:
+def worker(name: str, drain_grace: float, environment: Environment) -> Component:
     async def ready(pid: int) -> bool:
         return await worker_alive(environment["DATABASE_URL"], pid)
 
     return Component(
-        name=f"worker-{number}",
+        name=name,
         command=python("ml_service", "run"),
         environment=environment,
         ready=ready,

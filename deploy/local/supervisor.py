@@ -57,12 +57,15 @@ class Supervised:
     def running(self) -> bool:
         return self._child is not None and self._child.status is None
 
-    async def start(self) -> None:
-        """Returns when it is ready. Raises CannotStart if it ends before that, or takes too long."""
+    async def start(self, once: Mapping[str, str] | None = None) -> None:
+        """Returns when it is ready. Raises CannotStart if it ends before that, or takes too long.
+
+        once: more settings, until it ends for the first time.
+        """
         if self._keeper is not None:
             return
         try:
-            await self._start_until_ready()
+            await self._start_until_ready(once or {})
         except BaseException:
             await self._end()
             raise
@@ -98,15 +101,16 @@ class Supervised:
         self._show_tail()
         return f"{self._component.name} {how_it_ended(status)}."
 
-    async def _spawn(self) -> Child:
+    async def _spawn(self, once: Mapping[str, str] | None = None) -> Child:
         if self._component.prepare is not None:
             await self._component.prepare()
-        self._child = await Child.spawn(self._component.command, self._component.environment, self._hear)
+        environment = {**self._component.environment, **(once or {})}
+        self._child = await Child.spawn(self._component.command, environment, self._hear)
         self._leftovers.note(self._child.pid)
         return self._child
 
-    async def _start_until_ready(self) -> None:
-        child = await self._spawn()
+    async def _start_until_ready(self, once: Mapping[str, str]) -> None:
+        child = await self._spawn(once)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 while not await self._component.ready(child.pid):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
@@ -27,13 +27,15 @@ DEFAULT_PORT = 8000
 class LocalSystem:
     """`async with LocalSystem(folder) as system:` has it running inside, with nothing of it left afterwards.
 
-    Parts are known by name: postgres, broker, api, worker-1, worker-2, …; the first two only where they are our own.
+    Parts are known by name: postgres, broker, api, api-2, …, worker-1, worker-2, …; the first two only where they are
+    our own.
     One that ends by itself is started again. The broker forgets everything when it ends; whoever uses it notices.
     """
 
     data: Path
     _: KW_ONLY
     port: int | None = None  # of the API; 0: any free one; None: 8000, or a free one near it
+    apis: int = 1  # those besides the first have any free ports
     workers: int = 1
     echo: bool = False
     fresh: bool = False  # remove what is kept in `data` first
@@ -43,6 +45,7 @@ class LocalSystem:
     models: Path | None = None  # where weights lie; None: in `data`
     drain_grace: float = 25.0  # seconds that running jobs get when a worker is stopped
     env: Mapping[str, str] = field(default_factory=dict)  # more settings for the parts
+    env_of: Callable[[str], Mapping[str, str]] = lambda _name: {}  # and for each API and worker, by its name
     console: Console = field(default_factory=Console)
     environment: dict[str, str] = field(default_factory=dict, init=False)  # all settings of the parts, once started
 
@@ -52,10 +55,16 @@ class LocalSystem:
         self._held = ExitStack()
         self._postgres: Postgres | None = None
         self._broker: Broker | None = None
+        self._more_ports: list[int] = []
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.api_port}"
+
+    @property
+    def urls(self) -> list[str]:
+        """Of all APIs."""
+        return [self.url, *(f"http://{HOST}:{port}" for port in self._more_ports)]
 
     @property
     def api_port(self) -> int:
@@ -77,7 +86,7 @@ class LocalSystem:
         await self.close()
 
     async def open(self) -> None:
-        """Returns when the API is ready and every worker alive. Raises CannotStart; `close` is due then, too."""
+        """Returns when all APIs are ready and every worker alive. Raises CannotStart; `close` is due then, too."""
         self._held.enter_context(self._folder.locked())
         await asyncio.to_thread(self._clean_up)
         self._choose()
@@ -86,7 +95,8 @@ class LocalSystem:
                 database = group.create_task(self._start_database())
                 broker = group.create_task(self._start_broker())
                 training = group.create_task(self._train())
-                group.create_task(self._start(components.api(self.api_port, self.environment), database))
+                for api in self._apis():
+                    group.create_task(self._start(api, database))
                 for worker in self._workers():
                     group.create_task(self._start(worker, database, broker, training))
         except ExceptionGroup as several:
@@ -95,7 +105,8 @@ class LocalSystem:
     async def close(self) -> None:
         """Workers first, so that they can hand back what they have; then whom they depend on."""
         workers = [name for name in self.processes if name.startswith("worker-")]
-        await self._supervisor.stop(workers, [API], [BROKER, POSTGRES])
+        apis = [name for name in self.processes if name == API or name.startswith(f"{API}-")]
+        await self._supervisor.stop(workers, apis, [BROKER, POSTGRES])
         if self._postgres is not None:
             shutil.rmtree(self._postgres.socket_folder, ignore_errors=True)
         self._held.close()
@@ -107,9 +118,9 @@ class LocalSystem:
     async def stop(self, name: str) -> None:
         await self.processes[name].stop()
 
-    async def start(self, name: str) -> None:
-        """One that was stopped; returns when it is ready."""
-        await self.processes[name].start()
+    async def start(self, name: str, **once: str) -> None:
+        """One that was stopped; returns when it is ready. once: more settings, until it ends for the first time."""
+        await self.processes[name].start(once)
 
     async def restart_broker(self) -> None:
         """It comes back without its topics, subscriptions and messages."""
@@ -148,6 +159,7 @@ class LocalSystem:
             "GRPC_ENABLE_FORK_SUPPORT": "false",  # nothing forks to use gRPC in the copy; otherwise every fork is logged
         }
         self.environment = dict(os.environ) | settings | dict(self.env)
+        self._more_ports = [free_port() for _ in range(self.apis - 1)]
 
     @property
     def _models(self) -> Path:
@@ -175,10 +187,20 @@ class LocalSystem:
         # One thread: while all else starts beside it, two took a fifth longer for so small a model.
         await self._supervisor.run("train", command, self.environment | {"OMP_NUM_THREADS": "1"})
 
+    def _apis(self) -> list[Component]:
+        apis = []
+        for number, port in enumerate([self.api_port, *self._more_ports], start=1):
+            name = components.api_name(number)
+            apis.append(components.api(name, port, {**self.environment, **self.env_of(name)}))
+        return apis
+
     def _workers(self) -> list[Component]:
         """They put their models into the catalogue themselves, and make their queues."""
-        numbers = range(1, self.workers + 1)
-        return [components.worker(number, self.drain_grace, self.environment) for number in numbers]
+        workers = []
+        for number in range(1, self.workers + 1):
+            name = components.worker_name(number)
+            workers.append(components.worker(name, self.drain_grace, {**self.environment, **self.env_of(name)}))
+        return workers
 
     async def _start(self, component: Component, *needed: "asyncio.Task[None]") -> None:
         for task in needed:

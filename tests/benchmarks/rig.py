@@ -83,7 +83,8 @@ class Rig:
     async def starting_worker(self, *models: str, threads: int = 1) -> AsyncIterator[Supervised]:
         """The same, alive inside; its models may still be loading."""
         settings = {"MODELS": ",".join(models), "TORCH_THREADS": str(threads)}
-        component = components.worker(1, 25.0, self.system.environment | settings)
+        environment = self.system.environment | settings
+        component = components.worker(components.worker_name(1), 25.0, environment)
         async with started(component, self.system.console, self.folder) as worker:
             yield worker
 
