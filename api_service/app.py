@@ -69,6 +69,7 @@ from shared.database.statistics import read_pace
 from shared.database.submission import insert_each, insert_jobs
 from shared.database.uploads import find_uploads
 from shared.database.waiting import count_waiting
+from shared.failpoints import Failpoint, reached
 from shared.job import Job, NewJob
 from shared.settings import DatabaseSettings
 
@@ -145,6 +146,7 @@ def _compose(
     async def store(new: Sequence[NewJob]) -> Sequence[Job | None]:
         with refused_as_gone():
             stored = await insert_each(db, new)
+        reached(Failpoint.API_INSERTED)
         fresh = [job for job, row in zip(new, stored, strict=True) if row is not None]
         counts.submitted += len(fresh)
         stage.on_committed(fresh)
@@ -153,6 +155,7 @@ def _compose(
     async def store_together(new: Sequence[NewJob]) -> list[Job]:
         with refused_as_gone():
             stored = await insert_jobs(db, new)
+        reached(Failpoint.API_INSERTED)
         counts.submitted += len(stored)
         stage.on_committed(new)
         return stored

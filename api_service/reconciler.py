@@ -19,6 +19,7 @@ from shared.database.reconciliation import (
     try_lock,
 )
 from shared.errors import DatabaseBusy, DatabaseUnavailable
+from shared.failpoints import Failpoint, reached
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +89,8 @@ class Reconciler:
             for worker in await declare_dead(tx):
                 log.warning("a worker's lease is over: declared dead", worker=str(worker))
         orphans = await requeue_orphans(tx)
+        if orphans:
+            reached(Failpoint.RECONCILER_REQUEUED)
         expired = await expire(tx)
         forgotten = await republish(tx, self._lease)
         await forget_workers(tx)

@@ -17,6 +17,7 @@ from shared.broker.protocol import Broker
 from shared.database.outbox import Entry, Unpublished, lease_unpublished, release_unpublished, stamp_published
 from shared.database.pool import Database
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, NotProvisioned
+from shared.failpoints import Failpoint, reached
 from shared.job import NewJob
 from shared.message import JobMessage
 
@@ -118,7 +119,9 @@ class Relay:
 
     async def _publish_to(self, queue: str, entries: Sequence[Unpublished]) -> None:
         keys = [(entry.id, entry.publish_no) for entry in entries]
+        reached(Failpoint.RELAY_LEASED)
         if await self._call_broker(queue, entries):
+            reached(Failpoint.RELAY_PUBLISHED)
             self._counts.published += len(keys)
             self._resting.answered(queue)
             self._published += keys

@@ -12,7 +12,15 @@ from api_service.retention.settings import RetentionSettings
 from api_service.settings import ApiSettings
 from api_service.webhooks.settings import WebhookSettings
 from ml_service.settings import WorkerSettings
-from shared.settings import BlobSettings, BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings, Settings
+from shared.settings import (
+    BlobSettings,
+    BrokerSettings,
+    DatabaseSettings,
+    FailpointSettings,
+    LeaseSettings,
+    LogSettings,
+    Settings,
+)
 
 GROUPS: dict[str, type[Settings]] = {
     "Database": DatabaseSettings,
@@ -23,6 +31,7 @@ GROUPS: dict[str, type[Settings]] = {
     "Webhooks": WebhookSettings,
     "API": ApiSettings,
     "Logs": LogSettings,
+    "Failpoint": FailpointSettings,
     "Worker": WorkerSettings,
 }
 README = Path("README.md")

@@ -11,6 +11,7 @@ import uvloop
 from ml_service.register import register
 from ml_service.settings import WorkerSettings
 from ml_service.worker.worker import Worker
+from shared import failpoints
 from shared.blobs import Blobs
 from shared.broker.pubsub import Pubsub
 from shared.database.pool import Database
@@ -53,6 +54,7 @@ def main() -> int:
     try:
         settings = read_settings(WorkerSettings)
         configure_logs(settings)
+        failpoints.arm(settings.failpoint)
         return uvloop.run(_run(arguments.command, settings))
     except TorchrelayError as error:
         print(f"error: {error}", file=sys.stderr)

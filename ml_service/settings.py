@@ -6,10 +6,17 @@ from typing import Literal
 from pydantic import Field
 
 from ml_service.child.outputs import RESULT_LIMIT
-from shared.settings import BlobSettings, BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings
+from shared.settings import (
+    BlobSettings,
+    BrokerSettings,
+    DatabaseSettings,
+    FailpointSettings,
+    LeaseSettings,
+    LogSettings,
+)
 
 
-class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettings, LogSettings):
+class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettings, LogSettings, FailpointSettings):
     models_dir: Path | None = Field(default=None, description="a folder of *.py files with models of your own")
     model_repository: Path = Field(
         default=Path(".torchrelay/models"), description="where weights lie: REPOSITORY/MODEL/VERSION/"

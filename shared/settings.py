@@ -41,6 +41,14 @@ class LogSettings(Settings):
     )
 
 
+class FailpointSettings(Settings):
+    failpoint: str = Field(
+        default="",
+        description="where the process kills itself, as `worker.claimed` or `worker.claimed:3` for the third time: for tests "
+        "only (`shared/failpoints.py`)",
+    )
+
+
 class DatabaseSettings(Settings):
     database_url: str = Field(
         default="postgresql://postgres@127.0.0.1:5432/torchrelay", description="the Postgres that holds everything"

@@ -20,6 +20,7 @@ from shared.database.endings import job_of_snapshot
 from shared.database.pool import Database
 from shared.database.webhook_secrets import get_webhook_secret
 from shared.errors import DatabaseUnavailable
+from shared.failpoints import Failpoint, reached
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,9 @@ class Dispatcher:
     async def _deliver(self, due: Due) -> None:
         noting_ends = time.monotonic() + self._lease
         try:
-            await self._note(due, await self._try(due), noting_ends)
+            outcome = await self._try(due)
+            reached(Failpoint.WEBHOOK_CALLED)
+            await self._note(due, outcome, noting_ends)
         except DatabaseUnavailable as error:
             log.warning("a webhook waits until its lease is over", delivery=str(due.id), error=str(error))
         except Exception:  # one that breaks must not break the others

@@ -13,6 +13,7 @@ from ml_service.worker.incarnation import Incarnation
 from shared.database.claims import Claimed, Unclaimed, claim, explain_unclaimed, put_back
 from shared.database.pool import Database
 from shared.errors import DatabaseUnavailable
+from shared.failpoints import Failpoint, reached
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +49,10 @@ class Claimer:
         attempts: list[Attempt] = []
         self._held.claiming |= by_id.keys()
         try:
-            attempts += [
-                self._take(claimed, by_id.pop(claimed.id), worker)
-                for claimed in await claim(self._db, worker, model, version, by_id.keys(), starts=starts)
-            ]
+            rows = await claim(self._db, worker, model, version, by_id.keys(), starts=starts)
+            if rows:
+                reached(Failpoint.WORKER_CLAIMED)
+            attempts += [self._take(claimed, by_id.pop(claimed.id), worker) for claimed in rows]
             if by_id:
                 again += await self._sort_out(worker, list(by_id.values()))
         except DatabaseUnavailable as error:

@@ -23,6 +23,7 @@ from shared.database.entries import Ending
 from shared.database.pool import Database
 from shared.database.settlement import Settlement
 from shared.errors import DatabaseUnavailable
+from shared.failpoints import Failpoint, reached
 from shared.states import ErrorCode
 from shared.tracing import job_spans
 
@@ -80,11 +81,14 @@ class Runner:
         try:
             child = await keeper.child()
             if not batch.started:
+                reached(Failpoint.WORKER_STARTING)
                 await self._start(batch)
             if batch.attempts:
+                reached(Failpoint.WORKER_STARTED)
                 traces = [(attempt.claimed.id, attempt.in_hand.message.traceparent) for attempt in batch.attempts]
                 with job_spans("run", traces):
                     (endings, large), computed = await self._compute(batch, child), True
+                reached(Failpoint.WORKER_COMPUTED)
                 if not child.alive:
                     keeper.replace(child)
         except ModelLoadFailed as error:

@@ -14,6 +14,7 @@ from shared.database.entries import Ending
 from shared.database.pool import Database
 from shared.database.settlement import Settlement, settle
 from shared.errors import DatabaseRefused, DatabaseUnavailable
+from shared.failpoints import Failpoint, reached
 from shared.states import ErrorCode, JobState
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ class Settler:
             return {}
         telling = [attempt for attempt, settlement in endings if self._worth_telling(attempt, settlement)]
         states = await self.persist([settlement for _, settlement in endings], telling)
+        reached(Failpoint.WORKER_SETTLED)
         self.events.forget(attempt for attempt, _ in endings)
         for attempt, settlement in endings:
             if settlement.code is not None:

@@ -31,6 +31,7 @@ from shared.database.leases import Held, QueueReport
 from shared.database.pool import Database
 from shared.database.settlement import Settlement
 from shared.errors import InvalidModel, SchemaConflict
+from shared.failpoints import Failpoint, reached
 from shared.queues import Provisioner
 
 log = structlog.get_logger(__name__)
@@ -276,6 +277,7 @@ class Worker:
         for lane in self._lanes.values():
             lane.close()
             self._desk.drop(lane.take_unclaimed())
+        reached(Failpoint.WORKER_DRAINING)
         self._hand_back_unstarted()
         await self._within(asyncio.ensure_future(self._finish()), self._settings.drain_grace)
         self._end(background, "keep")
