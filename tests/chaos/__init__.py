@@ -1,0 +1,1 @@
+"""Everything is broken on purpose, and the promises are held against what is left. `python -m tests.chaos --help`."""
