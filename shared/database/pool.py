@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 STATEMENT_TIMEOUT = 10.0
 # The client's own limit is a little later, so that the server's clearer answer comes first where there is a server.
 COMMAND_TIMEOUT = STATEMENT_TIMEOUT + 2.0
+# What the client gave up, the server would have: the line is dead. Its connection is dropped rather than waited for.
+CANCEL_TIMEOUT = 1.0
 CONNECT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 5.0
 DEADLOCK_TRIES = 5
@@ -114,9 +116,12 @@ class Database:
         arguments = statement.arguments(values)
 
         async def run() -> list[asyncpg.Record]:
-            async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
+            connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
+            try:
                 rows: list[asyncpg.Record] = await connection.fetch(statement.sql, *arguments)
                 return rows
+            finally:
+                await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
 
         return await self._answered(statement.name, run)
 
@@ -128,8 +133,16 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Several statements, one commit. A deadlock is the caller's to repeat: it comes as DatabaseBusy."""
         try:
-            async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection, connection.transaction():
-                yield Transaction(connection)
+            connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
+            try:
+                async with connection.transaction():
+                    try:
+                        yield Transaction(connection)
+                    except TimeoutError:
+                        connection.terminate()  # or the rollback would wait on the dead line for as long again
+                        raise
+            finally:
+                await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
         except _TRY_AGAIN as error:
             raise DatabaseBusy(f"transaction: {_describe(error)}") from error
         except _UNAVAILABLE as error:

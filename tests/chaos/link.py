@@ -91,7 +91,7 @@ class Link:
             connection.shut(self._silent)
 
     def strand(self) -> None:
-        """The connections there are stay, and nothing ever arrives on them, as behind a router that forgot them. New ones are well."""
+        """Nothing arrives any more on the connections there are, as behind a router that forgot them. New ones are well."""
         for connection in self._connections.values():
             connection.shut(BOTH)
 
@@ -145,7 +145,7 @@ async def link_to(dial: Dial) -> AsyncIterator[Link]:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     connection: socket.socket | None = writer.get_extra_info("socket")
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # ValueError: uvloop's, of one that is closed
         if connection is not None and connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()

@@ -16,6 +16,7 @@ from shared.database.pool import DEADLOCK_TRIES, Database
 from shared.database.statement import Statement
 from shared.database.tables import jobs
 from shared.errors import DatabaseBusy, DatabaseUnavailable
+from tests.chaos.link import Link, link_to
 from tests.contract.database.stage import Stage, until
 
 ANSWER = Statement("answer", select(bindparam("number", type_=Integer).label("number")))
@@ -327,3 +328,48 @@ async def test_statements_carry_their_names_to_the_server(open_pool: Any, stage:
     await stage.connection.execute("SELECT pg_cancel_backend($1)", row["pid"])
     with pytest.raises(DatabaseUnavailable, match=r"^sleep: canceling statement due to user request$"):
         await sleeping
+
+
+# --- a line that is half-open: whoever is asked never answers
+
+
+@pytest.fixture
+async def stranded(
+    postgres: Postgres, open_pool: Callable[..., Awaitable[Database]], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Database, Link]]:
+    """A pool, and its line, which is well at first. A statement's time-out is long beside the dead line's."""
+    monkeypatch.setattr(pool_module, "COMMAND_TIMEOUT", PATIENCE)
+    async with link_to(lambda: asyncio.open_unix_connection(postgres.socket_folder / ".s.PGSQL.5432")) as link:
+        database = await open_pool(f"postgresql://postgres@127.0.0.1:{link.port}/postgres")
+        await database.fetch(ANSWER, number=1)
+        yield database, link
+
+
+PATIENCE = 6.0  # seconds; twice of it must not pass
+
+
+async def test_a_statement_on_a_dead_line_takes_its_time_out_and_not_twice_that(
+    stranded: tuple[Database, Link],
+) -> None:
+    """Or a heartbeat would have had its last chance before its lease is over."""
+    database, link = stranded
+    link.strand()
+    async with asyncio.timeout(2 * PATIENCE - 1):
+        with pytest.raises(DatabaseUnavailable):
+            await database.fetch(ANSWER, number=1)
+
+
+async def test_a_transaction_whose_line_dies_takes_a_time_out_and_not_twice_that(
+    stranded: tuple[Database, Link],
+) -> None:
+    database, link = stranded
+
+    async def interrupted() -> None:
+        async with database.transaction() as transaction:
+            await transaction.fetch(ANSWER, number=1)
+            link.strand()
+            await transaction.fetch(ANSWER, number=1)
+
+    async with asyncio.timeout(2 * PATIENCE - 1):
+        with pytest.raises(DatabaseUnavailable):
+            await interrupted()
