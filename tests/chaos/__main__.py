@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def _outcome(plan: Plan, output: Path) -> Outcome:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(folder: Path, outcome: Outcome, about: dict[str, object]) -> None:
+def _write(folder: Path, outcome: Outcome, about: Mapping[str, object]) -> None:
     here = about["machine"]
     assert isinstance(here, dict)
     shown = {
@@ -87,7 +87,9 @@ def _seconds(words: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--duration", type=_seconds, default=120.0, help="of the faults: 90, 30m, 1h (default: 120)")
-    parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="what chance begins with (default: any)")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10_000), help="what chance begins with (default: any)"
+    )
     parser.add_argument("--rate", type=float, default=Plan.rate, help="jobs a second (default: %(default)g)")
     parser.add_argument(
         "--faults-every", type=float, default=Plan.every, metavar="SECONDS", help="on average (default: %(default)g)"

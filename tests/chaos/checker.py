@@ -107,32 +107,40 @@ def _told_faults(told: Mapping[str, Any], row: Any) -> Iterable[str]:
 
 def _row_faults(row: Any, seqs: Iterable[int], alive: set[UUID]) -> Iterable[str]:
     """What each row must be by itself."""
+    yield from _trail_faults(row)
+    yield from _attempt_faults(row)
     who = row["id"]
-    trail = row["trail"]
-    states = [JobState(move["state"]) for move in trail]
+    numbers = sorted([*(move["seq"] for move in row["trail"]), *seqs])
+    if numbers != list(range(1, row["last_seq"] + 1)):
+        yield f"{who}: its events are numbered {numbers}, the last being {row['last_seq']}"
+    if JobState(row["state"]) in HELD and row["worker"] not in alive:
+        yield f"{who}: {row['state']}, held by {row['worker']}, which is not alive"
+
+
+def _trail_faults(row: Any) -> Iterable[str]:
+    who, states = row["id"], [JobState(move["state"]) for move in row["trail"]]
     if states[0] is not JobState.QUEUED or states[-1] != row["state"]:
         yield f"{who}: is {row['state']}, and its trail goes from {states[0]} to {states[-1]}"
     for one, other in pairwise(states):
         if other not in TRANSITIONS[one]:
             yield f"{who}: went from {one} to {other}"
-    claims = [move["attempt"] for move in trail if move["state"] == JobState.RUNNING]
-    if claims != list(range(1, row["attempt"] + 1)):
-        yield f"{who}: attempt {row['attempt']}, and its claims were {claims}"
-    ended = [entry["attempt"] for entry in row["history"]]
-    if ended != sorted(set(ended)):
-        yield f"{who}: attempts ended badly in the order {ended}"
     if sum(state is JobState.SUCCEEDED for state in states) > 1:
         yield f"{who}: succeeded more than once"
     # Each entry into the queue ends at most once.
     if sum(state in FINISHED for state in states) > sum(state is JobState.QUEUED for state in states):
         yield f"{who}: ended more often than it was queued: {states}"
-    numbers = sorted([*(move["seq"] for move in trail), *seqs])
-    if numbers != list(range(1, row["last_seq"] + 1)):
-        yield f"{who}: its events are numbered {numbers}, the last being {row['last_seq']}"
+
+
+def _attempt_faults(row: Any) -> Iterable[str]:
+    who = row["id"]
+    claims = [move["attempt"] for move in row["trail"] if move["state"] == JobState.RUNNING]
+    if claims != list(range(1, row["attempt"] + 1)):
+        yield f"{who}: attempt {row['attempt']}, and its claims were {claims}"
+    ended = [entry["attempt"] for entry in row["history"]]
+    if ended != sorted(set(ended)):
+        yield f"{who}: attempts ended badly in the order {ended}"
     if not 0 <= row["charged"] <= row["max_attempts"]:
         yield f"{who}: {row['charged']} of {row['max_attempts']} attempts charged"
-    if JobState(row["state"]) in HELD and row["worker"] not in alive:
-        yield f"{who}: {row['state']}, held by {row['worker']}, which is not alive"
 
 
 def _check_batches(ledger: Ledger, rows: Iterable[Any], verdict: Verdict) -> None:

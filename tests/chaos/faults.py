@@ -186,7 +186,7 @@ def misbehave(kind: Kind) -> Begin:
             assert patient.rig.control is not None
             count = 0
             with suppress(BrokerUnavailable):
-                number = (await patient.rig.control.inject(fault)).number
+                number = await patient.rig.control.inject(fault)
                 await asyncio.sleep(seconds)
                 count = (await patient.rig.control.withdraw(number)).injected[kind]
             return f"{seconds:.1f} s, {method} with {fault.probability:g}: {count} times"
@@ -274,16 +274,13 @@ _MODELS: Mapping[Behave, float] = {
     Behave.LEAK: 0.7,
 }
 
-KILL_WORKER = Affliction("worker: SIGKILL", kill_worker, 4.0)
+KILL_WORKER = Affliction("worker: SIGKILL", kill_worker, 6.0)
 ALL: tuple[Affliction, ...] = (
     KILL_WORKER,
     Affliction("worker: frozen past its lease", freeze_worker, 2.0),
     Affliction("worker: rolling restart", restart_worker, 1.5),
     Affliction("model's process: SIGKILL", kill_child, 2.0),
-    *(
-        Affliction(f"model: {behave}", model(behave), weight)
-        for behave, weight in _MODELS.items()
-    ),
+    *(Affliction(f"model: {behave}", model(behave), weight) for behave, weight in _MODELS.items()),
     Affliction("API: SIGKILL", kill_api, 2.5),
     Affliction("API: frozen", freeze_api, 1.5),
     Affliction("API: rolling restart", restart_api, 1.5),

@@ -29,7 +29,9 @@ class Injected:
 class Injector:
     """every: seconds between two faults, on average."""
 
-    def __init__(self, patient: Patient, *, every: float, say: Callable[[str], None], known: Sequence[Affliction] = ALL) -> None:
+    def __init__(
+        self, patient: Patient, *, every: float, say: Callable[[str], None], known: Sequence[Affliction] = ALL
+    ) -> None:
         self.injected: list[Injected] = []
         self._patient = patient
         self._every = every

@@ -10,9 +10,10 @@ from ml_service.models.echo import Behave
 from tests.chaos.customer import Customer, GaveUp
 from tests.chaos.ledger import Ledger, Order, order
 
-SINGLE, LARGEST_BATCH = 0.55, 40  # how many submissions are of one job, and how many jobs the others have at most
+SINGLE, LARGEST_BATCH = 0.6, 40  # how many submissions are of one job, and how many jobs the others have at most
 LONGEST = 0.6  # seconds that most jobs take at most
 WATCHED = 3  # jobs of a submission that its client asks for afterwards
+CANCELLED_AFTER = (0.0, 1.5)  # seconds
 FOLLOWED_FOR = 240.0  # seconds; beyond that the job is left to the checker
 # What models do now and then by themselves; what costs a process is injected, and counted as a fault.
 _MOODS = ((Behave.OK, 96.0), (Behave.RAISE, 2.0), (Behave.NAN, 1.0), (Behave.RAISE_RETRYABLE, 1.0))
@@ -52,7 +53,7 @@ class Load:
                 orders = await self._order(customer, chance)
                 if orders:
                     watched = chance.sample(orders, min(WATCHED, len(orders)))
-                    plans = sorted(chance.random() for _ in watched)  # who cancels does so at once
+                    plans = [chance.random() for _ in watched]
                     watching.create_task(self._watch(customer, list(zip(watched, plans, strict=True))))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(chance.expovariate(1 / self._pause)):
@@ -64,6 +65,8 @@ class Load:
                 self.done["batches"] += 1
                 return await customer.submit_batch([_any(chance) for _ in range(chance.randint(2, LARGEST_BATCH))])
             self.done["single"] += 1
+            if chance.random() < 0.15:
+                return await self._change_of_mind(customer, chance)
             if chance.random() < 0.1:
                 self.done["sent twice at once"] += 1
                 return [await customer.submit_twice(_any(chance))]
@@ -71,6 +74,14 @@ class Load:
         except GaveUp:
             self.done["given up"] += 1
             return []
+
+    async def _change_of_mind(self, customer: Customer, chance: random.Random) -> Sequence[Order]:
+        """A long job that its client cancels, perhaps in the queue, perhaps while it runs."""
+        self.done["cancelled"] += 1
+        one = await customer.submit(order(seconds=CANCELLED_AFTER[1] + 1.0))
+        await asyncio.sleep(chance.uniform(*CANCELLED_AFTER))
+        await customer.cancel(one)
+        return [one]
 
     async def _watch(self, customer: Customer, plans: Sequence[tuple[Order, float]]) -> None:
         for one, plan in plans:
@@ -81,10 +92,7 @@ class Load:
                 self.done["not followed to the end"] += 1
 
     async def _deal_with(self, customer: Customer, one: Order, plan: float) -> None:
-        if plan < 0.08:
-            self.done["cancelled"] += 1
-            await customer.cancel(one)
-        elif plan < 0.3:
+        if plan < 0.3:
             self.done["followed"] += 1
             await customer.follow(one, FOLLOWED_FOR)
         else:

@@ -33,7 +33,7 @@ class Plan:
     duration: float
     seed: int
     rate: float = 20.0
-    every: float = 5.0
+    every: float = 4.0
     apis: int = 2
     workers: int = 3
     clients: int = 6
@@ -76,9 +76,7 @@ class Outcome:
 
 
 async def run(plan: Plan, folder: Path, console: Console, say: Callable[[str], None]) -> Outcome:
-    async with rig(
-        folder, apis=plan.apis, workers=plan.workers, broker=plan.broker, console=console
-    ) as broken:
+    async with rig(folder, apis=plan.apis, workers=plan.workers, broker=plan.broker, console=console) as broken:
         return await _run(plan, broken, say)
 
 

@@ -1,5 +1,6 @@
 """What a test of a fault needs: the system, the ledger, and a client."""
 
+import asyncio
 from dataclasses import dataclass
 
 from tests.chaos.checker import Verdict, kept
@@ -27,3 +28,10 @@ class Scene:
         """Everything comes to its end, and all promises are kept."""
         await self.rig.drained(within)
         return await kept(self.rig.truth, self.ledger)
+
+    async def ordered(self, more: int, within: float = 60.0) -> None:
+        """Until clients have ordered so many more jobs, and have been answered."""
+        wanted = len(self.ledger.accepted) + more
+        async with asyncio.timeout(within):
+            while len(self.ledger.accepted) < wanted:
+                await asyncio.sleep(0.05)

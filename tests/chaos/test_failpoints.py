@@ -1,6 +1,5 @@
 """A process dies between two steps, at each place where that matters, and everything ends as promised."""
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -88,9 +87,3 @@ async def test_a_tick_that_does_not_come_to_its_end_has_not_been(scene: Scene) -
     await scene.rig.restarted("api", pid)
     await scene.ends_well()
     assert (await scene.customer.get(running))["attempt"] == 2
-
-
-async def test_every_failpoint_is_tried() -> None:
-    here = __file__
-    text = await asyncio.to_thread(lambda: open(here, encoding="utf-8").read())  # noqa: SIM115
-    assert not [one.name for one in Failpoint if f"Failpoint.{one.name}" not in text]

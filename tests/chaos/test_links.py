@@ -70,7 +70,9 @@ async def test_stranded_connections_to_the_broker_are_given_up(scene: Scene) -> 
 
 
 @pytest.mark.parametrize("way", Way)
-async def test_a_worker_that_the_database_does_not_hear_or_answer_comes_back_to_right_rows(scene: Scene, way: Way) -> None:
+async def test_a_worker_that_the_database_does_not_hear_or_answer_comes_back_to_right_rows(
+    scene: Scene, way: Way
+) -> None:
     """There: its claims and settlements arrive late. Back: they happen, and it is not told."""
     (running,) = await scene.submit(1, seconds=1)
     await scene.customer.reaches(running, "running")

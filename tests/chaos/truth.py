@@ -10,7 +10,13 @@ import msgspec
 
 PATIENCE = 60.0  # seconds that the database may be away
 PAUSE = 0.1
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, TimeoutError)
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    TimeoutError,
+)
 
 
 class Truth:
