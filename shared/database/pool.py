@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -121,7 +121,7 @@ class Database:
                 rows: list[asyncpg.Record] = await connection.fetch(statement.sql, *arguments)
                 return rows
             finally:
-                await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
+                await self._give_back(connection)
 
         return await self._answered(statement.name, run)
 
@@ -135,14 +135,10 @@ class Database:
         try:
             connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
             try:
-                async with connection.transaction():
-                    try:
-                        yield Transaction(connection)
-                    except TimeoutError:
-                        connection.terminate()  # or the rollback would wait on the dead line for as long again
-                        raise
+                async with _all_or_nothing(connection):
+                    yield Transaction(connection)
             finally:
-                await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
+                await self._give_back(connection)
         except _TRY_AGAIN as error:
             raise DatabaseBusy(f"transaction: {_describe(error)}") from error
         except _UNAVAILABLE as error:
@@ -150,8 +146,11 @@ class Database:
 
     async def ping(self) -> None:
         async def run() -> None:
-            async with self._pool.acquire(timeout=1.0) as connection:
+            connection = await self._pool.acquire(timeout=1.0)
+            try:
                 await connection.execute("SELECT 1", timeout=1.0)
+            finally:
+                await self._give_back(connection)
 
         await self._answered("ping", run)
 
@@ -179,6 +178,11 @@ class Database:
         finally:
             connection.terminate()
 
+    async def _give_back(self, connection: Any) -> None:
+        """Never raises for the line's sake: a cancellation on its way out must not turn into an error that is dealt with."""
+        with suppress(*_UNAVAILABLE):
+            await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
+
     async def _answered(self, name: str, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Runs it; repeats it after a deadlock (rule 4); translates the driver's errors."""
         for tries_left in reversed(range(DEADLOCK_TRIES)):
@@ -196,6 +200,26 @@ class Database:
             except _UNAVAILABLE as error:
                 raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
         raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def _all_or_nothing(connection: Any) -> AsyncIterator[None]:
+    """A transaction. asyncpg's own would roll back on a line that has just timed out, which takes as long again, and let
+    the failure of that take the place of a cancellation: without a connection the server rolls back by itself.
+    """
+    transaction = connection.transaction()
+    try:
+        await transaction.start()
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        connection.terminate()
+        raise
+    except BaseException:
+        if connection.is_in_transaction():
+            await transaction.rollback()
+        raise
+    else:
+        await transaction.commit()
 
 
 async def _nothing_to_reset(_connection: Any) -> None:

@@ -373,3 +373,22 @@ async def test_a_transaction_whose_line_dies_takes_a_time_out_and_not_twice_that
     async with asyncio.timeout(2 * PATIENCE - 1):
         with pytest.raises(DatabaseUnavailable):
             await interrupted()
+
+
+@pytest.mark.parametrize("within", ["a statement", "a transaction"])
+async def test_who_is_cancelled_on_a_dead_line_is_cancelled(stranded: tuple[Database, Link], within: str) -> None:
+    """And not told that the database is away, which a service would deal with, and go on for ever."""
+    database, link = stranded
+
+    async def in_a_transaction() -> None:
+        async with database.transaction() as transaction:
+            await transaction.fetch(ANSWER, number=1)
+
+    asking = asyncio.create_task(database.fetch(ANSWER, number=1) if within == "a statement" else in_a_transaction())
+    link.strand()
+    await asyncio.sleep(0)  # let it ask
+    await asyncio.sleep(0)
+    asking.cancel()
+    async with asyncio.timeout(PATIENCE - 1):
+        with pytest.raises(asyncio.CancelledError):
+            await asking
