@@ -144,6 +144,7 @@ def _compose(
     """-> (what requests are answered with, what runs beside them)."""
 
     async def store(new: Sequence[NewJob]) -> Sequence[Job | None]:
+        reached(Failpoint.API_INSERTING)
         with refused_as_gone():
             stored = await insert_each(db, new)
         reached(Failpoint.API_INSERTED)
@@ -153,6 +154,7 @@ def _compose(
         return stored
 
     async def store_together(new: Sequence[NewJob]) -> list[Job]:
+        reached(Failpoint.API_INSERTING)
         with refused_as_gone():
             stored = await insert_jobs(db, new)
         reached(Failpoint.API_INSERTED)

@@ -12,6 +12,7 @@ from shared.errors import InvalidSettings
 
 
 class Failpoint(StrEnum):
+    API_INSERTING = "api.inserting"  # submissions were found good, and nothing is stored
     API_INSERTED = "api.inserted"  # jobs are committed, their submitters not answered
     RELAY_LEASED = "relay.leased"  # jobs are leased to this relay, and not published
     RELAY_PUBLISHED = "relay.published"  # they are published, and not stamped

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +31,7 @@ SETTINGS = {
     "CANCEL_GRACE": "2",
     "MAX_BATCH_SECONDS": "5",
     "PUBSUB_PULL_SECONDS": "2",
+    "WEBHOOK_TIMEOUT": "1",
     "WEBHOOK_ALLOW_HTTP": "true",
     "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
 }
@@ -144,6 +145,7 @@ async def rig(
     workers: int = 1,
     broker: str = EMBEDDED,
     env: Mapping[str, str] | None = None,
+    env_of: Callable[[str], Mapping[str, str]] = lambda _part: {},
     console: Console | None = None,
 ) -> AsyncIterator[Rig]:
     """Ready inside, all of it gone afterwards."""
@@ -160,7 +162,7 @@ async def rig(
             broker=broker,
             models=_without_training(folder),
             env={**SETTINGS, **(env or {})},
-            env_of=lambda part: _through(links, part),
+            env_of=lambda part: {**_through(links, part), **env_of(part)},
             console=console or Console(),
         )
         dials = {Target.DATABASE: lambda: _dial_database(system), Target.BROKER: lambda: _dial_broker(system)}

@@ -22,6 +22,13 @@ print("up", flush=True)
 time.sleep(600)
 """
 
+TELLS_ITS_SETTING = """
+import os, time
+print("once:", os.environ.get("ONCE", "no"), flush=True)
+print("up", flush=True)
+time.sleep(600)
+"""
+
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,3 +189,20 @@ async def test_a_stop_takes_no_longer_than_the_part_does(supervisor: Supervisor,
     before = time.monotonic()
     await supervisor.stop(["a"])
     assert time.monotonic() - before < 5
+
+
+async def test_settings_for_once_are_gone_after_the_first_end(
+    supervisor: Supervisor, dummy: DummyFactory, heard: Heard
+) -> None:
+    await supervisor.start(dummy("a", TELLS_ITS_SETTING))
+    part = supervisor.processes["a"]
+    await part.stop()
+    await part.start({"ONCE": "yes"})
+    await until(lambda: heard.count("a", "up") == 2)
+    os.kill(part.pid, signal.SIGKILL)
+    await until(lambda: heard.count("a", "up") == 3)
+    assert [text for name, text in heard.lines if name == "a" and text.startswith("once")] == [
+        "once: no",
+        "once: yes",
+        "once: no",
+    ]
