@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+DURATION ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,6 +42,10 @@ fuzz: $(INSTALLED) ## send the API what its document allows and forbids; ARGS="-
 .PHONY: bench
 bench: $(INSTALLED) ## measure it, each figure beside its limit; ARGS="--quick", "--only submit,poll" or "--list"
 	@GRPC_ENABLE_FORK_SUPPORT=false $(BIN)/python -m tests.benchmarks $(ARGS)
+
+.PHONY: chaos
+chaos: $(INSTALLED) ## break it at random for DURATION (90, 30m, 1h) and see that all promises are kept; ARGS="--seed 7"
+	@GRPC_ENABLE_FORK_SUPPORT=false $(BIN)/python -m tests.chaos $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## everything that must hold besides the tests: lint, format, types, imports, generated files

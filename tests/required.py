@@ -7,7 +7,7 @@ import pytest
 
 
 def lacking(what: str, reason: str) -> NoReturn:
-    """what: BROWSER or EMULATOR."""
+    """what: BROWSER, COMPILER or EMULATOR."""
     if os.environ.get(f"TORCHRELAY_REQUIRE_{what}"):
         pytest.fail(f"required here, and missing: {reason}")
     pytest.skip(reason)

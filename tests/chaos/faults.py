@@ -295,6 +295,3 @@ ALL: tuple[Affliction, ...] = (
         for how, weight in _LINKS.items()
     ),
 )
-
-
-__all__ = ["ALL", "KILL_WORKER", "Affliction", "Nobody", "Patient"]

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 
 from deploy.local.brokers import EMBEDDED
-from deploy.local.components import BROKER, POSTGRES, api_name, worker_name
+from deploy.local.components import api_name, worker_name
 from deploy.local.console import Console
 from deploy.local.ports import HOST
 from deploy.local.standin.control import Control
@@ -206,6 +206,3 @@ def _without_training(folder: Path) -> Path:
     weights = folder / "weights"
     (weights / "digits" / "0" / "not-here").mkdir(parents=True, exist_ok=True)
     return weights
-
-
-__all__ = ["BROKER", "LEASE", "POSTGRES", "Rig", "Target", "rig"]

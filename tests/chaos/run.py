@@ -72,7 +72,8 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        return self.verdict.kept and not (self.late or self.grown or self.failures)
+        """Whether every promise was kept. How long it took is told, and not judged: a busy machine may be late."""
+        return self.verdict.kept and not (self.grown or self.failures)
 
 
 async def run(plan: Plan, folder: Path, console: Console, say: Callable[[str], None]) -> Outcome:
