@@ -1,9 +1,10 @@
 """The worker's settings."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field, field_validator
 
 from ml_service.child.outputs import RESULT_LIMIT
 from shared.settings import (
@@ -57,3 +58,23 @@ class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettin
         ge=0,
         description="how long a cancelled job may wait for the rest of its batch before that is killed",
     )
+    # No default: what a model needs is known to nobody else, and a guess would kill one that is merely large.
+    child_memory_limit: ByteSize = Field(
+        default=ByteSize(0),
+        description="memory that each model's process may hold, as `6GiB`; one that holds more is killed, and the job that "
+        "did it fails with `out_of_memory`; 0: no limit but the machine's (Linux only)",
+    )
+    # Off: a model that does not leak would load again and again for nothing.
+    child_max_jobs: int = Field(
+        default=0,
+        ge=0,
+        description="jobs after which a model's process is replaced by a new one, between two batches, for models that leak; "
+        "0: never",
+    )
+
+    @field_validator("child_memory_limit")
+    @classmethod
+    def _can_be_measured(cls, limit: ByteSize) -> ByteSize:
+        if limit and sys.platform != "linux":
+            raise ValueError("can only be kept to on Linux")
+        return limit

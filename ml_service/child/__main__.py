@@ -10,7 +10,7 @@ import socket
 import sys
 
 from ml_service.child.batch import DeviceLost
-from ml_service.child.lifeline import DEVICE_LOST, die_with_parent, leave_signals_to_parent
+from ml_service.child.lifeline import DEVICE_LOST, die_before_parent, die_with_parent, leave_signals_to_parent
 from ml_service.child.loading import load_model
 from ml_service.child.messages import Load
 from ml_service.child.pipe import Pipe, Work
@@ -24,6 +24,7 @@ LOG_LINE = "%(asctime)s [%(levelname)s] %(name)s (%(process)d): %(message)s"
 def main() -> None:
     descriptor, parent = map(int, sys.argv[1:3])
     die_with_parent(parent)
+    die_before_parent()
     leave_signals_to_parent()
     logging.basicConfig(level=logging.INFO, format=LOG_LINE)
     pipe = Pipe(socket.socket(fileno=descriptor))

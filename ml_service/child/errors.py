@@ -10,15 +10,16 @@ class ChildDied(TorchrelayError):
     """The process is gone.
 
     reason: such as "killed by SIGSEGV" or "exited with code 3". outcomes: those that had already come back for the
-    batch that it was running, by item.
+    batch that it was running, by item. overgrown: it was killed for holding more memory than it may.
     """
 
     code = "worker_lost"
 
-    def __init__(self, reason: str, outcomes: Mapping[int, Outcome] | None = None) -> None:
+    def __init__(self, reason: str, outcomes: Mapping[int, Outcome] | None = None, *, overgrown: bool = False) -> None:
         super().__init__(f"the model's process died: {reason}")
         self.reason = reason
         self.outcomes: dict[int, Outcome] = dict(outcomes or {})
+        self.overgrown = overgrown
 
 
 class ModelLoadFailed(TorchrelayError):

@@ -4,12 +4,16 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 # Exit statuses.
 PARENT_GONE = 0  # nobody is left to read it
 DEVICE_LOST = 70  # the device failed in a way that only a new process gets over; sysexits.h: internal error
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# What it takes for the kernel to look for memory here first: its scale ends at 1000, and counts thousandths of all memory.
+_OOM_SCORE_MORE, _OOM_SCORE_MOST = 300, 1000
 
 
 def die_with_parent(parent: int) -> None:
@@ -23,6 +27,13 @@ def die_with_parent(parent: int) -> None:
     # The parent may have died before the call above: then this process has another parent by now.
     if os.getppid() != parent:
         os._exit(PARENT_GONE)
+
+
+def die_before_parent() -> None:
+    """Where the machine, or the container, runs out of memory: the parent holds the leases of every model's jobs."""
+    score = Path("/proc/self/oom_score_adj")
+    with suppress(OSError, ValueError):
+        score.write_text(str(min(_OOM_SCORE_MOST, int(score.read_text()) + _OOM_SCORE_MORE)))
 
 
 def leave_signals_to_parent() -> None:

@@ -19,7 +19,9 @@ from typing import Self
 
 import ml_service
 from ml_service.child.errors import ChildDied, ModelLoadFailed
+from ml_service.child.family import family
 from ml_service.child.lifeline import DEVICE_LOST
+from ml_service.child.memory import MemoryWatch
 from ml_service.child.messages import (
     HEADER,
     BatchDone,
@@ -67,7 +69,12 @@ class _Running:
 class ModelProcess:
     """Made by `spawn`. Whoever spawns it ends it, with `stop` or `kill`, also after a failure."""
 
-    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory_limit: int
+    ) -> None:
+        self.jobs = 0  # that it has been given
+        self.memory = MemoryWatch(process.pid, memory_limit)
+        self.overgrown: str | None = None  # killed for holding more memory than it may, in words
         self._process = process
         self._reader = reader
         self._writer = writer
@@ -91,11 +98,13 @@ class ModelProcess:
         warm_up: bool,
         blobs: BlobSettings,
         result_limit: int = RESULT_LIMIT,
+        memory_limit: int = 0,
     ) -> Self:
         """Start a process and have it load the model. files: the model repository's root.
 
         device: auto, cuda, mps or cpu. threads: for torch, 0 to leave them to it. warm_up: compute the example before
-        the first job comes. blobs: where it reads uploads. result_limit: bytes.
+        the first job comes. blobs: where it reads uploads. result_limit: bytes. memory_limit: bytes that it may hold, 0: as
+        many as it likes.
         Raises ChildDied if the machine cannot start another process.
         """
         ours, theirs = socket.socketpair()
@@ -109,7 +118,7 @@ class ModelProcess:
             raise
         finally:
             theirs.close()
-        child = cls(process, reader, writer)
+        child = cls(process, reader, writer, memory_limit)
         load = Load(
             reference.target, device, str(files), threads, warm_up, blobs.blob_url, blobs.upload_limit, result_limit
         )
@@ -154,13 +163,14 @@ class ModelProcess:
             raise ChildDied(self._reason())
         running = _Running(next(self._batches), on_said, asyncio.get_running_loop().create_future())
         self._running = running
+        self.jobs += len(items)
         try:
             self._tell(RunBatch(running.batch, list(items), patience))
             await running.done
         finally:
             self._running = None
         if len(running.outcomes) < len(items):
-            raise ChildDied(self._reason(), running.outcomes)
+            raise ChildDied(self._reason(), running.outcomes, overgrown=self.overgrown is not None)
         return running.outcomes
 
     def cancel(self, item: int) -> None:
@@ -199,8 +209,12 @@ class ModelProcess:
             self._writer.write(pack(message))
 
     def _send_kill(self) -> None:
+        others = family(self.pid) - {self.pid}  # before: afterwards nobody knows who descends from whom
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        for pid in others:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
     def _reason(self) -> str:
         status = self._process.returncode
@@ -210,22 +224,30 @@ class ModelProcess:
         """See the child to its end: read the pipe, reap the process, and tell everybody who waits."""
         reading = asyncio.create_task(self._read())
         exiting = asyncio.create_task(self._process.wait())
+        watching = asyncio.create_task(self._watch_memory())
         try:
             await asyncio.wait({reading, exiting}, return_when=asyncio.FIRST_COMPLETED)
             # Both come together but for a process that closed its pipe, or left it to one that it started.
             await asyncio.wait({reading, exiting}, timeout=LINGER)
             self._send_kill()
-            self._death = _reason_of(await exiting)
+            reason = _reason_of(await exiting)
+            self._death = self.overgrown or reason
         finally:
             if self._death is None:  # this task was cancelled, as at the end of asyncio.run
                 self._send_kill()
-            reading.cancel()
-            await asyncio.wait({reading})
+            for task in (reading, watching):
+                task.cancel()
+            await asyncio.wait({reading, watching})
             self._death = _broken(reading) or self._death or "abandoned"
             self._release()
             self._writer.close()
             with suppress(OSError):
                 await self._writer.wait_closed()
+
+    async def _watch_memory(self) -> None:
+        if self.memory.limit:
+            self.overgrown = await self.memory.until_exceeded()
+            self._send_kill()
 
     def _release(self) -> None:
         for future in (self._described, self._ready):
@@ -245,6 +267,7 @@ class ModelProcess:
             case Described() | Refused():
                 self._described.set_result(message)
             case Ready() | LoadFailed():
+                self.memory.note_ready()
                 self._ready.set_result(message)
             case Said() | Outcomes() | BatchDone():
                 # A batch whose run() was cancelled may still report: there is nobody to hear it.

@@ -25,7 +25,7 @@ class Behave(StrEnum):
     HOLD_GIL = "hold_gil"  # no other thread of the process gets to run for `seconds`
     SEGFAULT = "segfault"  # a real SIGSEGV
     EXIT = "exit"  # ends the process with status 3, without a word
-    LEAK = "leak"  # keeps 64 MiB for ever, then answers
+    LEAK = "leak"  # keeps 64 MiB for ever, also while it sleeps, then answers
     NAN = "nan"  # answers a number that JSON does not have
 
 
@@ -46,7 +46,9 @@ class Echo(Model):
             title="Seconds",
             description="How long to sleep first; with hold_gil, how long to hold it.",
         )
-        behave: Behave = Field(default=Behave.OK, title="Behave", description="What to do after the sleep.")
+        behave: Behave = Field(
+            default=Behave.OK, title="Behave", description="What to do after the sleep; `leak` is done before it."
+        )
 
     class Output(Payload):
         value: Any = Field(title="Value")
@@ -55,19 +57,18 @@ class Echo(Model):
         self._leaked: list[bytes] = []
 
     def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:
+        for _ in filter(lambda item: item.behave is Behave.LEAK, batch):
+            # Written to, or the system would not count it.
+            self._leaked.extend(b"\1" * LEAK_STEP for _ in range(LEAK_STEPS))
         _sleep([0 if item.behave is Behave.HOLD_GIL else item.seconds for item in batch], run)
         return [self.Output(value=self._behave(item)) for item in batch]
 
     def _behave(self, item: Input) -> Any:
         match item.behave:
-            case Behave.OK:
+            case Behave.OK | Behave.LEAK:
                 return item.value
             case Behave.NAN:
                 return {"nan": float("nan")}
-            case Behave.LEAK:
-                # Written to, or the system would not count it.
-                self._leaked.extend(b"\1" * LEAK_STEP for _ in range(LEAK_STEPS))
-                return item.value
             case Behave.HOLD_GIL:
                 _hold_gil(item.seconds)
                 return item.value

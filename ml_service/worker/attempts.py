@@ -30,6 +30,7 @@ class Batch:
     attempts: list[Attempt]
     alone: bool
     started: bool = False  # noted with the claim; the gate was entered before it
+    waiting: bool = True  # for its model or for the others to end: the child has not been given it, nor is about to be
     hand_back: bool = False  # asked to stop because the worker goes away
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
 

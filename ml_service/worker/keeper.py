@@ -20,13 +20,16 @@ log = structlog.get_logger(__name__)
 
 # A model whose loading failed is tried again: files may arrive, a device may come free.
 RETRY_FIRST, RETRY_MOST = 5.0, 300.0  # seconds, doubling
+# A child that is replaced though nothing is wrong with it may end in good order: it has no batch to finish.
+GOODBYE = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSettings:
     """What every child of this worker is started with. files: the model repository. threads: 0 leaves it to torch.
 
-    blobs: where uploads are. result_limit: bytes.
+    blobs: where uploads are. result_limit: bytes. memory_limit: bytes that it may hold. max_jobs: after so many it is
+    replaced. 0: no limit.
     """
 
     files: Path
@@ -34,6 +37,8 @@ class ChildSettings:
     threads: int
     blobs: BlobSettings
     result_limit: int = RESULT_LIMIT
+    memory_limit: int = 0
+    max_jobs: int = 0
 
 
 class ChildKeeper:
@@ -91,8 +96,28 @@ class ChildKeeper:
             raise ModelLoadFailed(self.error or "its process died while loading")
         return self._child
 
+    async def fit_child(self, *, alone: bool) -> ModelProcess:
+        """The child, fit for one more batch. Raises ModelLoadFailed where there is none.
+
+        alone: who runs alone is charged for what happens, so it starts with at least half of a new child's memory.
+        """
+        child = await self.child()
+        self.retire(child)
+        if alone and child.alive and child.memory.half_used:
+            log.info("a new process for a lone attempt", model=self.description.name, pid=child.pid)
+            self.replace(child)
+        return await self.child()
+
+    def retire(self, child: ModelProcess) -> None:
+        """Between two batches: replaces it if it is dead, has done its part, or holds more memory than it may."""
+        if not child.alive:
+            self.replace(child)
+        elif 0 < self._settings.max_jobs <= child.jobs or child.memory.exceeded:
+            log.info("replacing the model's process", model=self.description.name, jobs=child.jobs, pid=child.pid)
+            self.replace(child)
+
     def replace(self, child: ModelProcess) -> None:
-        """This child is dead: another one is needed, unless that has been noticed already."""
+        """This child is dead, or is to end: another one is needed, unless that has been noticed already."""
         if child is not self._child or self._gone.is_set():
             return
         self._set(ModelState.LOADING)
@@ -129,7 +154,7 @@ class ChildKeeper:
 
     async def _replace(self) -> None:
         """A new child in the place of the old one; the state stays as it is until the new one has tried."""
-        await self._child.kill()
+        await self._child.stop(GOODBYE)
         while True:
             try:
                 self._child = await _spawn(self._reference, self._settings)
@@ -154,4 +179,5 @@ async def _spawn(reference: ModelReference, settings: ChildSettings) -> ModelPro
         warm_up=True,
         blobs=settings.blobs,
         result_limit=settings.result_limit,
+        memory_limit=settings.memory_limit,
     )

@@ -108,10 +108,24 @@ class Lane:
         self._note_free()
         return attempts
 
-    def stop(self, attempts: Sequence[Attempt]) -> None:
-        """These were marked cancelled: see to it that they stop."""
-        if self._running is not None and any(attempt in self._running.attempts for attempt in attempts):
-            self._running.stop_asked.set()
+    def stop(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """These were marked cancelled: see to it that they stop. -> those that no child has: taken out, to be settled."""
+        if self._running is not None and not self._running.waiting:
+            if any(attempt in self._running.attempts for attempt in attempts):
+                self._running.stop_asked.set()
+            return self._take_out(attempts)
+        return self._take_out(attempts) + (_without(self._running, attempts) if self._running else [])
+
+    def _take_out(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Of the batches that were claimed and wait for the child."""
+        taken: list[Attempt] = []
+        for batch in [self._claimed.get_nowait() for _ in range(self._claimed.qsize())]:
+            taken += _without(batch, attempts)
+            if batch.attempts or batch.started:  # a started one has entered the gate, and has to leave it
+                self._claimed.put_nowait(batch)
+        self._unstarted -= len(taken)
+        self._note_free()
+        return taken
 
     def hand_back(self) -> None:
         """The worker goes away: what runs is stopped at once, and queued again."""
@@ -210,3 +224,10 @@ def _batches(attempts: Sequence[Attempt], *, started: bool) -> list[Batch]:
     together = [attempt for attempt in attempts if not attempt.claimed.alone]
     alone = [Batch([attempt], alone=True) for attempt in attempts if attempt.claimed.alone]
     return [*([Batch(together, alone=False, started=started)] if together else []), *alone]
+
+
+def _without(batch: Batch, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Takes them out of the batch. -> those that were in it."""
+    taken = [attempt for attempt in batch.attempts if attempt in attempts]
+    batch.attempts = [attempt for attempt in batch.attempts if attempt not in attempts]
+    return taken

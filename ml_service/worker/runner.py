@@ -72,6 +72,7 @@ class Runner:
             try:
                 await keeper.child()  # before the gate: who waits for a model to load must not hold up the others
             except ModelLoadFailed as error:
+                batch.waiting = False
                 await self._settler.settle(_not_loaded(batch, error))
                 return False
             await self.gate.enter(alone=batch.alone)
@@ -79,8 +80,9 @@ class Runner:
         large: Large = []
         computed = False
         try:
-            child = await keeper.child()
-            if not batch.started:
+            child = await keeper.fit_child(alone=batch.alone)
+            batch.waiting = False
+            if batch.attempts and not batch.started:
                 reached(Failpoint.WORKER_STARTING)
                 await self._start(batch)
             if batch.attempts:
@@ -89,8 +91,7 @@ class Runner:
                 with job_spans("run", traces):
                     (endings, large), computed = await self._compute(batch, child), True
                 reached(Failpoint.WORKER_COMPUTED)
-                if not child.alive:
-                    keeper.replace(child)
+                keeper.retire(child)
         except ModelLoadFailed as error:
             endings = _not_loaded(batch, error)
         finally:
@@ -103,6 +104,10 @@ class Runner:
     async def hand_back(self, attempts: Sequence[Attempt]) -> None:
         """Claimed, and not started: back to the queue, uncharged."""
         await self._settler.settle([ending(attempt, Ending.HANDED_BACK) for attempt in attempts])
+
+    async def settle_stopped(self, attempts: Sequence[Attempt]) -> None:
+        """Cancelled, and no child has them (rule 8)."""
+        await self._settler.settle([ending(attempt, Ending.STOPPED) for attempt in attempts])
 
     async def finish_settling(self) -> None:
         """Waits until everything that was computed has been settled."""
@@ -128,8 +133,7 @@ class Runner:
     async def _start(self, batch: Batch) -> None:
         """Notes the start and leaves in the batch what may go to the child (rules 8 and 9)."""
         started = await self._note_start(batch)
-        stopped = [attempt for attempt in batch.attempts if attempt.claimed.id in started.cancelling]
-        await self._settler.settle([ending(attempt, Ending.STOPPED) for attempt in stopped])
+        await self.settle_stopped([one for one in batch.attempts if one.claimed.id in started.cancelling])
         gone = [attempt for attempt in batch.attempts if attempt.claimed.id not in started.running | started.cancelling]
         if gone:
             log.warning("not started: these belong to newer attempts", jobs=[str(one.claimed.id) for one in gone])
@@ -172,15 +176,15 @@ class Runner:
             raise
         try:
             outcomes = await running
-            why = "it gave no outcome"
+            death = ChildDied("it gave no outcome")
         except ChildDied as died:
-            outcomes, why = died.outcomes, died.reason
+            outcomes, death = died.outcomes, died
         endings: list[tuple[Attempt, Settlement]] = []
         large: Large = []
         for place, attempt in enumerate(attempts):
             match outcomes.get(place):
                 case None:
-                    endings.append(_unfinished(attempt, verdict, why))
+                    endings.append(_unfinished(attempt, verdict, death))
                 case Succeeded(result=result) if self._results.is_large(result):
                     large.append((attempt, result))
                 case outcome:
@@ -248,7 +252,7 @@ def _settlement_of(attempt: Attempt, outcome: Outcome) -> tuple[Attempt, Settlem
             return ending(attempt, Ending.STOPPED)
 
 
-def _unfinished(attempt: Attempt, verdict: Ending | None, why: str) -> tuple[Attempt, Settlement]:
+def _unfinished(attempt: Attempt, verdict: Ending | None, death: ChildDied) -> tuple[Attempt, Settlement]:
     """What an item without an outcome comes to, when its child was killed (verdict) or died (None)."""
     limit = f"{attempt.claimed.execution_timeout:g} s"
     match verdict:
@@ -266,4 +270,5 @@ def _unfinished(attempt: Attempt, verdict: Ending | None, why: str) -> tuple[Att
             text = "stopped together with a cancelled job of its batch; it runs alone next"
             return ending(attempt, Ending.CROWDED_OUT, ErrorCode.WORKER_LOST, text)
         case _:
-            return ending(attempt, Ending.LOST, ErrorCode.WORKER_LOST, f"the model's process died: {why}")
+            code = ErrorCode.OUT_OF_MEMORY if death.overgrown else ErrorCode.WORKER_LOST
+            return ending(attempt, Ending.LOST, code, str(death))

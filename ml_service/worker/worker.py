@@ -132,6 +132,8 @@ class Worker:
             self._settings.torch_threads,
             self._settings,
             self._settings.result_limit,
+            self._settings.child_memory_limit,
+            self._settings.child_max_jobs,
         )
         references = [one for one in discovery.references if not wanted or one.name is None or one.name in wanted]
         keepers = await asyncio.gather(
@@ -234,15 +236,16 @@ class Worker:
 
     def _on_held(self, held: Collection[Held]) -> None:
         """After a heartbeat (rule 6): stop what is to be stopped, hand back what we do not know of."""
-        unknown = []
+        unknown, stopped = [], []
         for one in held:
             attempt = self._held.find((one.id, one.attempt))
             if attempt is None and one.id not in self._held.claiming:
                 unknown.append(Settlement(one.id, one.attempt, Ending.HANDED_BACK))
             elif attempt is not None and one.cancelling:
                 attempt.cancelled = True
-                for lane in self._lanes.values():
-                    lane.stop([attempt])
+                stopped += [taken for lane in self._lanes.values() for taken in lane.stop([attempt])]
+        if stopped:
+            self._aside(self._runner.settle_stopped(stopped))
         if unknown:
             log.warning(
                 "handing back jobs that were claimed without our knowledge", jobs=[str(one.id) for one in unknown]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -102,6 +103,33 @@ class Actor(Model):
         left = subprocess.Popen(["sleep", "60"], pass_fds=[pipe])
         run.progress(0.0, str(left.pid), item=index)
         os._exit(4)
+
+    def hoard(self, item: Input, index: int, run: Run) -> Output:
+        """Keeps `text` MiB, for `seconds` or until it is cancelled."""
+        self.hoarded = b"\1" * (int(item.text) << 20)
+        run.progress(0.0, "hoarding", item=index)
+        return self.rest(item, index, run)
+
+    def hoard_twice(self, item: Input, index: int, run: Run) -> Output:
+        """Two processes that share what is hoarded, as forked data loaders do."""
+        self.hoarded = b"\1" * (int(item.text) << 20)
+        if not (loader := os.fork()):
+            signal.pause()
+        run.progress(0.0, str(loader), item=index)
+        return self.rest(item, index, run)
+
+    def hoard_elsewhere(self, item: Input, index: int, run: Run) -> Output:
+        """In a process of a session of its own."""
+        program = f"import time; hoarded = b'1' * ({item.text} << 20); time.sleep(60)"
+        other = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+        run.progress(0.0, str(other.pid), item=index)
+        return self.rest(item, index, run)
+
+    def rest(self, item: Input, index: int, run: Run) -> Output:
+        until = time.monotonic() + item.seconds
+        while time.monotonic() < until and not run.cancelled(index):
+            POLL.wait(0.01)
+        return self.Output(text=item.text)
 
     def environment(self, _item: Input, _index: int, _run: Run) -> Output:
         ignored = [name for name in ("SIGINT", "SIGTERM") if signal.getsignal(signal.Signals[name]) == signal.SIG_IGN]

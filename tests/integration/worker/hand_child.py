@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from ml_service.child.errors import ChildDied, ModelLoadFailed
+from ml_service.child.memory import MemoryWatch
 from ml_service.child.messages import BatchItem, Outcome, Succeeded
 from ml_service.child.process import ModelProcess, OnSaid
 from ml_service.model import Batching
-from ml_service.worker.keeper import ChildKeeper
+from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from shared.catalogue import ModelDescription, ModelState
+from shared.settings import BlobSettings
 
 DESCRIPTION = ModelDescription(
     name="actor",
@@ -25,6 +28,8 @@ class HandChild(ModelProcess):
     """Computes while `free` is not set, then gives every item its own input as the result."""
 
     def __init__(self) -> None:
+        self.jobs = 0
+        self.memory = MemoryWatch(self.pid, limit=0)
         self.sent: list[list[str]] = []  # the inputs of each batch
         self.free = asyncio.Event()
         self.free.set()
@@ -40,6 +45,7 @@ class HandChild(ModelProcess):
         return not self.dead.is_set()
 
     async def run(self, items: Sequence[BatchItem], on_said: OnSaid, *, patience: float = 0.0) -> dict[int, Outcome]:
+        self.jobs += len(items)
         self.sent.append([item.input.decode() for item in items])
         self.got_batch.set()
         ends = [asyncio.create_task(self.free.wait()), asyncio.create_task(self.dead.wait())]
@@ -70,6 +76,7 @@ class HandKeeper(ChildKeeper):
         self.failure: str | None = None
         self.loaded = asyncio.Event()
         self.loaded.set()
+        self._settings = ChildSettings(Path(), "cpu", 0, BlobSettings())
         self.hand_child = HandChild()
         self.replaced: list[ModelProcess] = []
 

@@ -12,8 +12,9 @@ from ml_service.worker import lane as lane_module
 from ml_service.worker import room as room_module
 from ml_service.worker.lane import Lane
 from shared.catalogue import ModelState
+from shared.database.moves import cancel_job
 from shared.states import JobState
-from tests.contract.database.stage import until
+from tests.contract.database.stage import OWNER, until
 from tests.hand_broker import delivery
 from tests.integration.worker.bench import Bench
 from tests.integration.worker.hand_child import HandKeeper
@@ -213,14 +214,78 @@ async def test_a_batch_that_runs_can_be_asked_to_stop(line: Line) -> None:
     (attempt,) = line.bench.held
     assert line.lane._running is not None
     asked = line.lane._running.stop_asked
-    await line.deliver(*"1234")
-    await line.unstarted(SIZE)
-    line.lane.stop([one for one in line.bench.held if one is not attempt])
-    assert not asked.is_set()  # those have not started: they are found cancelled at their start
-    line.lane.stop([attempt])
+    assert line.lane.stop([]) == []
+    assert not asked.is_set()
+    assert line.lane.stop([attempt]) == []
     assert asked.is_set()
     line.keeper.hand_child.free.set()
     await line.settled()
+
+
+async def cancelled(line: Line, job_id: UUID) -> None:
+    """Asked for, learnt of, and settled, while the batch that runs goes on."""
+    await cancel_job(line.bench.stage.db, OWNER, job_id)
+    taken = line.lane.stop([one for one in line.bench.held if one.claimed.id == job_id])
+    assert [one.claimed.id for one in taken] == [job_id]
+    await line.bench.runner.settle_stopped(taken)
+    assert await line.bench.stage.state(job_id) is JobState.CANCELLED
+
+
+async def test_what_waits_for_the_child_is_cancelled_without_waiting_for_it(line: Line) -> None:
+    """Rule 8: no work has to stop."""
+    line.knows_batches_to_be_short()
+    await line.busy()
+    (gone, *left) = await line.deliver(*"1234")
+    await line.unstarted(SIZE)
+    await cancelled(line, gone)
+    assert line.lane._unstarted == SIZE - 1
+    line.keeper.hand_child.free.set()
+    await line.settled(line.jobs[0], *left)
+    assert line.keeper.hand_child.sent == [['"busy"'], ["2", "3", "4"]]
+    await until_quiet(line)
+
+
+async def test_a_batch_that_is_cancelled_as_a_whole_leaves_nothing_behind(line: Line) -> None:
+    line.knows_batches_to_be_short()
+    await line.busy()
+    (gone,) = await line.deliver("1", alone="true")
+    line.lane._batcher._batching = Batching(max_size=1)
+    await line.deliver("2")
+    await line.unstarted(2)
+    await cancelled(line, gone)
+    line.keeper.hand_child.free.set()
+    await line.settled(line.jobs[0], line.jobs[2])
+    await until_quiet(line)
+    assert line.keeper.hand_child.sent == [['"busy"'], ["2"]]
+
+
+@pytest.mark.parametrize("alone", ["true", "false"])
+async def test_a_job_is_cancelled_while_its_model_still_loads(line: Line, alone: str) -> None:
+    """Rule 8: `cancelling` would last as long as the loading, which may be minutes."""
+    line.keeper.loaded.clear()
+    gone, left = await line.deliver("1", "2", alone=alone)
+    await until(lambda: running(line), 20)
+    await cancelled(line, gone)
+    line.keeper.loaded.set()
+    await line.settled(left)
+    await until_quiet(line)
+    assert line.keeper.hand_child.sent == [["2"]]
+    assert await line.bench.stage.state(gone) is JobState.CANCELLED
+
+
+async def test_a_job_is_cancelled_while_it_waits_for_a_lone_one_to_end(line: Line) -> None:
+    await line.bench.runner.gate.enter(alone=True)
+    gone, left = await line.deliver("1", "2")
+    await until(lambda: running(line), 20)
+    await cancelled(line, gone)
+    await line.bench.runner.gate.leave(alone=True)
+    await line.settled(left)
+    await until_quiet(line)
+    assert line.keeper.hand_child.sent == [["2"]]
+
+
+async def running(line: Line) -> bool:
+    return line.lane._running is not None
 
 
 @pytest.mark.usefixtures("impatient")
@@ -237,12 +302,17 @@ async def test_what_comes_late_is_passed_on_while_a_batch_lasts(line: Line) -> N
     assert line.keeper.hand_child.sent == [['"busy"']]
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_what_was_claimed_ahead_is_passed_on_when_a_batch_lasts(line: Line) -> None:
+async def test_what_was_claimed_ahead_is_passed_on_when_a_batch_lasts(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Uncharged; and no more is asked for while it does."""
-    line.lane._seconds.note(0.001)
+    monkeypatch.setattr(lane_module, "PASS_ON_EVERY", 0.01)
+    line.knows_batches_to_be_short()
     await line.busy()
     ids = await line.deliver(*"1234")
+    await line.unstarted(SIZE)
+    for module in (lane_module, room_module):
+        monkeypatch.setattr(module, "AHEAD_BELOW", 0.05)
     await until_left_with(line, 1)
     for job_id in ids:
         row = await line.bench.stage.row(job_id)

@@ -6,24 +6,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from ml_service.child import memory as memory_module
+from ml_service.child.family import resident
 from ml_service.child.messages import Progress, Said
 from ml_service.worker import large_results as large_results_module
 from ml_service.worker import runner as runner_module
 from ml_service.worker.attempts import Attempt, Batch
-from ml_service.worker.keeper import ChildKeeper
+from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from ml_service.worker.settler import Settler
 from shared.blob_keys import OfAttempt, parse_key
 from shared.database.entries import FREE_LOSSES
 from shared.database.moves import cancel_job
+from shared.settings import BlobSettings
 from shared.states import JobState
 from tests.contract.database.stage import OWNER
 from tests.integration.worker.bench import INLINE_LIMIT, Bench
 from tests.integration.worker.hand_child import HandKeeper
+from tests.unit.ml_service.child.conftest import animal
 
 
 @pytest.fixture(autouse=True)
@@ -555,3 +560,54 @@ async def test_a_child_that_died_is_replaced(bench: Bench) -> None:
     batch = await bench.batch(['"x"'])
     await run(bench, batch, keeper)
     assert keeper.replaced == [child]
+
+
+@pytest.fixture
+async def frugal(tmp_path: Path, actor: ChildKeeper, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChildKeeper]:
+    """May hold 64 MiB more than a child that does nothing."""
+    monkeypatch.setattr(memory_module, "EVERY", 0.01)
+    limit = resident((await actor.child()).pid) + (64 << 20)
+    settings = ChildSettings(tmp_path, "cpu", 0, BlobSettings(), memory_limit=limit)
+    keeper = await ChildKeeper.spawn(animal("actor", "Actor"), settings, lambda: None)
+    keeping = asyncio.create_task(keeper.run())
+    yield keeper
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    await keeper.stop(0.0)
+
+
+async def test_who_holds_too_much_memory_in_a_batch_charges_nobody(bench: Bench, frugal: ChildKeeper) -> None:
+    """Rule 10: nobody knows whose doing it was; each runs alone next."""
+    batch = await bench.batch([act("echo"), act("hoard", "128", seconds=3600)])
+    jobs = ids(batch)
+    await run(bench, batch, frugal)
+    for row in await rows(bench, jobs):
+        assert (row["state"], row["alone"], row["charged"], end_codes(row)) == ("queued", True, 0, ["out_of_memory"])
+
+
+async def test_who_holds_too_much_memory_alone_is_charged_until_it_fails(bench: Bench, frugal: ChildKeeper) -> None:
+    batch = await bench.batch([act("hoard", "128", seconds=3600)], alone=True)
+    (job_id,) = ids(batch)
+    await bench.stage.change(job_id, "max_attempts = 2")
+    await run(bench, batch, frugal)
+    row = await bench.stage.row(job_id)
+    assert (row["state"], row["charged"]) == ("queued", 1)
+    await bench.stage.change(job_id, "available_at = now()")
+    again = Batch(await bench.attempts(job_id, model="actor", version=3), alone=True)
+    await run(bench, again, frugal)
+    row = await bench.stage.row(job_id)
+    assert (row["state"], error_code(row), row["charged"]) == ("failed", "out_of_memory", 2)
+    assert end_codes(row) == ["out_of_memory"] * 2
+    assert "CHILD_MEMORY_LIMIT allows" in json.loads(row["error"])["message"]
+
+
+async def test_a_child_is_replaced_after_so_many_jobs_without_touching_any(bench: Bench) -> None:
+    keeper = HandKeeper()
+    keeper._settings = ChildSettings(Path(), "cpu", 0, BlobSettings(), max_jobs=3)
+    first = keeper.hand_child
+    for number in range(3):
+        batch = await bench.batch(['"a"', '"b"'])
+        jobs = ids(batch)
+        assert await run(bench, batch, keeper)
+        assert await states(bench, jobs) == ["succeeded", "succeeded"]
+        assert keeper.replaced == ([first] if number else [])

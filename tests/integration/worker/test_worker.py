@@ -231,6 +231,20 @@ async def test_a_cancelled_job_is_stopped_by_the_next_heartbeat(start: Start) ->
         await plant.reaches(job_id, JobState.CANCELLED)
 
 
+async def test_a_job_is_cancelled_while_its_model_loads_again(start: Start) -> None:
+    """Rule 8: nothing has to stop, so it does not take until the model is there."""
+    async with start() as plant:
+        await plant.broker.until(lambda: bool(plant.broker.pulls), 60)
+        (keeper,) = plant.worker._keepers
+        keeper._settled.clear()  # loads, and goes on loading
+        job_id = await plant.deliver("hang_for_ever")
+        await plant.reaches(job_id, JobState.RUNNING)
+        await cancel_job(plant.stage.db, OWNER, job_id)
+        await plant.reaches(job_id, JobState.CANCELLED)
+        assert not keeper._settled.is_set()
+        keeper._settled.set()
+
+
 async def test_who_is_declared_dead_stops_its_work_and_serves_on_under_another_name(start: Start) -> None:
     """Rule 6. The late settlement is refused: the row has gone on without it."""
     async with start(cancel_grace=0.0) as plant:

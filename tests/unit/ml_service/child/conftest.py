@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,18 @@ def animal(file: str, model_class: str) -> ModelReference:
 ACTOR = animal("actor", "Actor")
 
 
-async def start(reference: ModelReference, files: Path, *, threads: int = 0, warm_up: bool = False) -> ModelProcess:
+async def start(
+    reference: ModelReference, files: Path, *, threads: int = 0, warm_up: bool = False, memory_limit: int = 0
+) -> ModelProcess:
     blobs = BlobSettings(blob_url=str(files / "blobs"), upload_limit=1024 * 1024)
     return await ModelProcess.spawn(
-        reference, files=files, device="auto", threads=threads, warm_up=warm_up, blobs=blobs
+        reference,
+        files=files,
+        device="auto",
+        threads=threads,
+        warm_up=warm_up,
+        blobs=blobs,
+        memory_limit=memory_limit,
     )
 
 
@@ -34,8 +43,8 @@ async def spawn(tmp_path: Path) -> AsyncIterator[Spawn]:
     """Starts a model; its repository is an empty folder."""
     async with AsyncExitStack() as stack:
 
-        async def spawned(reference: ModelReference, *, threads: int = 0, warm_up: bool = False) -> ModelProcess:
-            child = await start(reference, tmp_path, threads=threads, warm_up=warm_up)
+        async def spawned(reference: ModelReference, **options: Any) -> ModelProcess:
+            child = await start(reference, tmp_path, **options)
             stack.push_async_callback(child.kill)
             return child
 

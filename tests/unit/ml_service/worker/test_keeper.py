@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_service.child import memory as memory_module
 from ml_service.child.errors import ModelLoadFailed
 from ml_service.discovery import ModelReference
 from ml_service.worker import keeper as keeper_module
@@ -17,6 +18,7 @@ from shared.catalogue import ModelState
 from shared.errors import InvalidModel
 from shared.settings import BlobSettings
 from tests.unit.ml_service.child.conftest import ACTOR, animal
+from tests.unit.ml_service.child.test_process import do, items, silent
 
 READY, FAILED, LOADING = ModelState.READY, ModelState.FAILED, ModelState.LOADING
 
@@ -41,7 +43,7 @@ class Watch:
                 await self._changed.wait()
 
 
-Keep = Callable[[ModelReference], Awaitable[tuple[ChildKeeper, Watch]]]
+Keep = Callable[..., Awaitable[tuple[ChildKeeper, Watch]]]
 
 
 @pytest.fixture
@@ -49,10 +51,10 @@ async def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """Spawns a model; it is kept up until the test ends."""
     monkeypatch.setattr(keeper_module, "RETRY_FIRST", 0.001)
     async with AsyncExitStack() as stack:
-        settings = ChildSettings(tmp_path, "cpu", 0, BlobSettings())
 
-        async def kept(reference: ModelReference) -> tuple[ChildKeeper, Watch]:
+        async def kept(reference: ModelReference, **limits: int) -> tuple[ChildKeeper, Watch]:
             watch = Watch()
+            settings = ChildSettings(tmp_path, "cpu", 0, BlobSettings(), **limits)
             keeper = await ChildKeeper.spawn(reference, settings, watch)
             watch.keeper = keeper
             stack.push_async_callback(keeper.stop, 0.0)
@@ -149,3 +151,62 @@ async def test_a_failed_model_stays_failed_until_the_next_try_has_ended(keep: Ke
     """Jobs are not called in for a model that has never come up."""
     _, watch = await keep(animal("dies_loading", "DiesLoading"))
     await watch.has_seen(FAILED, FAILED, FAILED)
+
+
+async def test_a_child_that_has_done_its_part_is_replaced_and_ends_in_good_order(keep: Keep) -> None:
+    keeper, watch = await keep(ACTOR, max_jobs=3)
+    old = await keeper.child()
+    await old.run(items(do("echo"), do("echo")), silent)
+    keeper.retire(old)
+    assert await keeper.child() is old
+    await old.run(items(do("echo"), do("echo")), silent)
+    keeper.retire(old)
+    new = await keeper.child()
+    assert (new is not old, new.jobs, new.alive) == (True, 0, True)
+    assert old._death == "exited with code 0"
+    assert watch.states == [READY, LOADING, READY]
+
+
+async def test_without_a_limit_a_child_lives_on(keep: Keep) -> None:
+    keeper, _ = await keep(ACTOR)
+    old = await keeper.child()
+    await old.run(items(*[do("echo")] * 32), silent)
+    keeper.retire(old)
+    assert await keeper.fit_child(alone=True) is old
+
+
+@pytest.fixture
+async def frugal(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> ChildKeeper:
+    """May hold 64 MiB more than it does when it is ready; nobody looks while it works."""
+    monkeypatch.setattr(memory_module, "EVERY", 3600.0)
+    keeper, _ = await keep(ACTOR, memory_limit=1 << 40)
+    child = await keeper.child()
+    child.memory.limit = child.memory.base + (64 << 20)
+    return keeper
+
+
+async def test_a_child_that_grew_too_large_is_replaced_between_two_batches(frugal: ChildKeeper) -> None:
+    """Its last batch has succeeded: nobody is hurt."""
+    old = await frugal.child()
+    await old.run(items(do("hoard", "96")), silent)
+    frugal.retire(old)
+    assert await frugal.child() is not old
+
+
+async def test_who_runs_alone_starts_with_at_least_half_of_the_room(frugal: ChildKeeper) -> None:
+    """Else it might be charged for what others have left behind."""
+    old = await frugal.child()
+    assert await frugal.fit_child(alone=True) is old
+    await old.run(items(do("hoard", "48")), silent)
+    assert await frugal.fit_child(alone=False) is old
+    assert await frugal.fit_child(alone=True) is not old
+
+
+async def test_a_dead_child_is_never_handed_out(keep: Keep) -> None:
+    """A lone attempt would be charged for its end."""
+    keeper, _ = await keep(ACTOR)
+    old = await keeper.child()
+    old._send_kill()
+    await old._process.wait()
+    new = await keeper.fit_child(alone=True)
+    assert (new is not old, new.alive) == (True, True)
