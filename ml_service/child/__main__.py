@@ -12,7 +12,7 @@ import sys
 from ml_service.child.batch import DeviceLost
 from ml_service.child.lifeline import DEVICE_LOST, die_before_parent, die_with_parent, leave_signals_to_parent
 from ml_service.child.loading import load_model
-from ml_service.child.messages import Load
+from ml_service.child.messages import LastWords, Load
 from ml_service.child.pipe import Pipe, Work
 from ml_service.child.torch_runtime import TorchRuntime
 
@@ -37,8 +37,9 @@ def main() -> None:
     while isinstance(work := pipe.receive(), Work):
         try:
             runner.run(work.batch, work.cancelled)
-        except DeviceLost:
+        except DeviceLost as error:
             logger.exception("the device is lost")
+            pipe.send(LastWords(str(error)))
             # Not an orderly exit: what it would tear down hangs on the very device.
             os._exit(DEVICE_LOST)
 

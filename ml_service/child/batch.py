@@ -138,9 +138,12 @@ class BatchRunner:
     def _predict(self, inputs: list[BaseModel], run: PredictRun) -> Sequence[Any] | Failure:
         try:
             with self._runtime.inference():
-                return counted(self._model.predict(inputs, run), len(inputs))
+                outputs = counted(self._model.predict(inputs, run), len(inputs))
+            self._runtime.synchronize()
         except BaseException as error:  # noqa: BLE001 - SystemExit from a model ends its job, not its neighbours'
             failure = self._failure(error)
+        else:
+            return outputs
         # Out of the except clause: until here the exception kept the tensors of every frame it passed.
         if failure.kind is Kind.OUT_OF_MEMORY:
             self._runtime.free_memory()

@@ -1,6 +1,7 @@
 """What an exception from a model's code means for the job, and what may be said of it."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -14,6 +15,18 @@ from shared.states import ErrorCode
 
 MESSAGE_LIMIT = 2_000  # characters; a message goes into a row, and into every answer about it
 FAULTS_NAMED = 10  # of an input: whoever mends ten will look at the others too
+
+
+# Only out of memory has a class of its own, and not everywhere: the allocators of CPU and MPS, the driver, Triton and the
+# libraries say it in words, or with a status such as CUBLAS_STATUS_ALLOC_FAILED.
+_EXHAUSTED = re.compile(r"out of memory|can't allocate memory|ALLOC(?:ATION)?_FAILED")
+# What torch 2.13 says of an accelerator without raising AcceleratorError (ATen/cuda/Exceptions.h, c10d, Triton).
+_LOST = re.compile(
+    r"(?:CUDA|HIP)(?: driver)? error|CUDA unknown error|CUDA driver initialization failed|Triton Error|NCCL [Ee]rror"
+    # Of the libraries' statuses those that tell of the device; the others tell of the call, which is the model's.
+    r"|error: (?:CUDNN|MIOPEN|CUSOLVER|HIPSOLVER|CUFFT)_\w*"
+    r"(?:EXECUTION_FAILED|EXEC_FAILED|INTERNAL_ERROR|MAPPING_ERROR|NOT_INITIALIZED|SETUP_FAILED)"
+)
 
 
 class Kind(Enum):
@@ -42,7 +55,9 @@ class Failure:
 
 def failure_of(error: BaseException, torch: Any | None) -> Failure:
     """torch: the module, if the model brought it in; it knows its own errors."""
-    kind = _kind_of(error, torch)
+    # Whatever a model made of it: the device is lost for everybody after it, too.
+    lost = torch is not None and any(_is_lost_device(one, torch) for one in _chain(error))
+    kind = Kind.DEVICE_LOST if lost else _kind_of(error, torch)
     # What a model raises with our own classes it says to its users: the class's name would add nothing.
     said = isinstance(error, InvalidInput | RetryableError)
     return Failure(kind, clean(text) if said and (text := _text(error)) else told(error))
@@ -58,21 +73,29 @@ def _kind_of(error: BaseException, torch: Any | None) -> Kind:
             return Kind.STOPPED
         case MemoryError():
             return Kind.OUT_OF_MEMORY
-        case RuntimeError() if torch is not None:
-            return _kind_of_torch_error(error, torch)
+        case RuntimeError() if torch is not None and _is_exhausted(error, torch):
+            return Kind.OUT_OF_MEMORY
         case _:
             return Kind.MODEL_ERROR
 
 
-def _kind_of_torch_error(error: RuntimeError, torch: Any) -> Kind:
-    text = _text(error)
-    # The allocators of CPU and MPS have no class of their own; cuBLAS says it with a status.
-    signs = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in signs):
-        return Kind.OUT_OF_MEMORY
-    if isinstance(error, torch.AcceleratorError) or "CUDA error" in text:
-        return Kind.DEVICE_LOST
-    return Kind.MODEL_ERROR
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception, and those that it was raised from, or while they were handled."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_exhausted(error: BaseException, torch: Any) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or bool(_EXHAUSTED.search(_text(error)))
+
+
+def _is_lost_device(error: BaseException, torch: Any) -> bool:
+    if not isinstance(error, RuntimeError) or _is_exhausted(error, torch):
+        return False
+    return isinstance(error, torch.AcceleratorError) or bool(_LOST.search(_text(error)))
 
 
 def told(error: BaseException) -> str:

@@ -157,8 +157,14 @@ class BatchDone(_Message, frozen=True):
     batch: int
 
 
+class LastWords(_Message, frozen=True):
+    """Why the process is about to end by itself."""
+
+    message: str
+
+
 ToChild = Load | RunBatch | Cancel | Stop
-ToParent = Described | Refused | Ready | LoadFailed | Said | Outcomes | BatchDone
+ToParent = Described | Refused | Ready | LoadFailed | Said | Outcomes | BatchDone | LastWords
 
 _encoder = msgspec.msgpack.Encoder()
 _to_child = msgspec.msgpack.Decoder(ToChild)

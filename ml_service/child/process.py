@@ -28,6 +28,7 @@ from ml_service.child.messages import (
     BatchItem,
     Cancel,
     Described,
+    LastWords,
     Load,
     LoadFailed,
     Outcome,
@@ -81,6 +82,7 @@ class ModelProcess:
         self._batches = count(1)
         self._running: _Running | None = None
         self._death: str | None = None
+        self._last_words = ""
         loop = asyncio.get_running_loop()
         # None: it died first. Results, not exceptions, which asyncio would complain of if nobody waited for them.
         self._described: asyncio.Future[Described | Refused | None] = loop.create_future()
@@ -230,7 +232,7 @@ class ModelProcess:
             # Both come together but for a process that closed its pipe, or left it to one that it started.
             await asyncio.wait({reading, exiting}, timeout=LINGER)
             self._send_kill()
-            reason = _reason_of(await exiting)
+            reason = _reason_of(await exiting) + (f": {self._last_words}" if self._last_words else "")
             self._death = self.overgrown or reason
         finally:
             if self._death is None:  # this task was cancelled, as at the end of asyncio.run
@@ -269,6 +271,8 @@ class ModelProcess:
             case Ready() | LoadFailed():
                 self.memory.note_ready()
                 self._ready.set_result(message)
+            case LastWords(message=words):
+                self._last_words, *_ = words.splitlines()  # what follows them are hints for whoever debugs
             case Said() | Outcomes() | BatchDone():
                 # A batch whose run() was cancelled may still report: there is nobody to hear it.
                 if self._running is not None and self._running.batch == message.batch:

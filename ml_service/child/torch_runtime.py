@@ -27,6 +27,11 @@ class TorchRuntime:
         """Without gradients, which nobody asks for here and which would keep every layer's activations."""
         return nullcontext() if self.torch is None else self.torch.inference_mode()
 
+    def synchronize(self) -> None:
+        """A device reports what went wrong at some later call: it must not be the next batch that hears of it."""
+        if self.torch is not None and self.torch.cuda.is_initialized():
+            self.torch.cuda.synchronize()
+
     def free_memory(self) -> None:
         """After an out-of-memory: garbage goes back to the allocator, and what that keeps in store to the device."""
         gc.collect()

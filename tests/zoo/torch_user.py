@@ -24,7 +24,7 @@ class TorchUser(Model):
 
     def predict(self, batch: Sequence[Input], run: Run) -> list[Output]:
         if any(item.break_device for item in batch):
-            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nHints follow.")
         result = self.Output(
             device=self.context.device,
             files=list(self.context.files.parts[-2:]),

@@ -163,6 +163,28 @@ def test_a_lost_device_ends_it_all_without_an_outcome() -> None:
     assert stage.said == []
 
 
+def test_a_device_that_fails_behind_the_call_fails_this_batch_and_not_the_next() -> None:
+    """Kernels run on after `predict` has returned."""
+    stage = Stage(lambda _stage, batch, _run: texts(batch))
+
+    def fail() -> None:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    stage.runtime.synchronize = fail  # type: ignore[method-assign]
+    with pytest.raises(DeviceLost, match="unspecified launch failure"):
+        stage.serve(2)
+    assert stage.said == []
+
+
+@pytest.mark.parametrize("initialized", [True, False])
+def test_only_a_device_in_use_is_waited_for(monkeypatch: pytest.MonkeyPatch, *, initialized: bool) -> None:
+    waited: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: initialized)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(True))
+    TorchRuntime().synchronize()
+    assert waited == [True] * initialized
+
+
 def test_an_item_cancelled_before_its_call_is_never_computed() -> None:
     stage = Stage(lambda _stage, batch, _run: texts(batch))
     stage.cancelled.add(1)

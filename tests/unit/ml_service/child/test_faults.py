@@ -36,12 +36,81 @@ class Unspeakable(Exception):
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), Kind.OUT_OF_MEMORY),
         (RuntimeError("CUDA error: device-side assert triggered"), Kind.DEVICE_LOST),
         (torch.AcceleratorError("an illegal memory access was encountered"), Kind.DEVICE_LOST),
+        *[
+            (RuntimeError(text), Kind.OUT_OF_MEMORY)
+            for text in (
+                "CUDA error: out of memory",
+                "CUDA driver error: out of memory",
+                "Triton Error [CUDA]: out of memory",
+                "HIP out of memory. Tried to allocate 2.00 GiB.",
+                "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+                "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+                "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `x`",
+                "cuFFT error: CUFFT_ALLOC_FAILED",
+            )
+        ],
+        (torch.AcceleratorError("CUDA error: out of memory"), Kind.OUT_OF_MEMORY),
+        *[
+            (RuntimeError(text), Kind.DEVICE_LOST)
+            for text in (
+                "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
+                "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+                "CUDA driver error: an illegal memory access was encountered",
+                "CUDA unknown error - this may be due to an incorrectly set up environment",
+                "HIP error: unspecified launch failure",
+                "Triton Error [CUDA]: an illegal memory access was encountered",
+                "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+                "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR",
+                "cusolver error: CUSOLVER_STATUS_EXECUTION_FAILED, when calling `x`",
+                "cuFFT error: CUFFT_EXEC_FAILED",
+                "NCCL Error 1: unhandled cuda error",
+            )
+        ],
+        (torch.distributed.DistBackendError("NCCL error in: x.cpp:1, unhandled cuda error"), Kind.DEVICE_LOST),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if …"), Kind.MODEL_ERROR),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM"), Kind.MODEL_ERROR),
+        (torch._C._LinAlgError("cusolver error: CUSOLVER_STATUS_INVALID_VALUE, when calling `x`"), Kind.MODEL_ERROR),
+        (ValueError("CUDA error"), Kind.MODEL_ERROR),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), Kind.MODEL_ERROR),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else value.name,
 )
 def test_an_exception_has_its_kind(error: BaseException, kind: Kind) -> None:
     assert failure_of(error, torch).kind is kind
+
+
+@pytest.mark.parametrize(
+    "kind", [InvalidInput, RetryableError, ValueError, MemoryError], ids=lambda kind: kind.__name__
+)
+@pytest.mark.parametrize("chained", [True, False])
+def test_a_lost_device_stays_one_whatever_the_model_makes_of_it(kind: type[Exception], *, chained: bool) -> None:
+    """Else the next batch would come across it, and a lone attempt be charged."""
+    lost = torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    def predict() -> None:
+        try:
+            raise lost
+        except RuntimeError as error:
+            if chained:
+                raise kind("bad input") from error
+            raise kind("bad input")  # noqa: B904 - as models do
+
+    with pytest.raises(kind) as caught:
+        predict()
+    assert failure_of(caught.value, torch).kind is Kind.DEVICE_LOST
+    assert failure_of(caught.value, None).kind is not Kind.DEVICE_LOST
+
+
+def test_what_a_model_makes_of_too_little_memory_is_its_own_business() -> None:
+    error = InvalidInput("too large for this machine")
+    error.__cause__ = torch.OutOfMemoryError("CUDA out of memory.")
+    assert failure_of(error, torch).kind is Kind.INVALID_INPUT
+
+
+def test_an_exception_that_is_its_own_cause_ends() -> None:
+    error, other = ValueError("one"), ValueError("other")
+    error.__cause__, other.__cause__ = other, error
+    assert failure_of(error, torch).kind is Kind.MODEL_ERROR
 
 
 def test_an_allocator_that_fails_for_real_is_out_of_memory() -> None:
