@@ -14,6 +14,7 @@ from shared.database.reconciliation import (
     declare_dead,
     expire,
     forget_workers,
+    note_ends,
     republish,
     requeue_orphans,
     try_lock,
@@ -92,6 +93,7 @@ class Reconciler:
         if orphans:
             reached(Failpoint.RECONCILER_REQUEUED)
         expired = await expire(tx)
+        unnoted = await note_ends(tx)
         forgotten = await republish(tx, self._lease)
         await forget_workers(tx)
         for text, jobs in (
@@ -101,9 +103,11 @@ class Reconciler:
         ):
             if jobs:
                 log.warning(text, count=len(jobs), jobs=[str(job_id) for job_id in list(jobs)[:20]])
+        if unnoted:
+            log.info("ended by a service of the release before: noted", count=len(unnoted))
         self._counts.requeued += len(orphans)
         self._counts.expired += len(expired)
         self._counts.republished += len(forgotten)
         if orphans or forgotten:
             self._on_queued()
-        return ROWS_PER_TICK in {len(orphans), len(expired), len(forgotten)}
+        return ROWS_PER_TICK in {len(orphans), len(expired), len(unnoted), len(forgotten)}

@@ -272,7 +272,7 @@ class ModelProcess:
                 self.memory.note_ready()
                 self._ready.set_result(message)
             case LastWords(message=words):
-                self._last_words, *_ = words.splitlines()  # what follows them are hints for whoever debugs
+                self._last_words = words.partition("\n")[0]  # what follows them are hints for whoever debugs
             case Said() | Outcomes() | BatchDone():
                 # A batch whose run() was cancelled may still report: there is nobody to hear it.
                 if self._running is not None and self._running.batch == message.batch:

@@ -75,11 +75,15 @@ def is_state(*states: JobState) -> ColumnElement[bool]:
 HELD_JOBS = is_state(JobState.RUNNING, JobState.CANCELLING)
 
 
-def moved(state: ColumnElement[str], attempt: ColumnElement[int] = jobs.c.attempt) -> dict[str, Any]:
-    """What every move to another state adds to the row's trail of events, in the same write."""
+def moved(
+    state: ColumnElement[str],
+    attempt: ColumnElement[int] = jobs.c.attempt,
+    at: ColumnElement[Any] | None = None,
+) -> dict[str, Any]:
+    """What every move to another state adds to the row's trail of events, in the same write. at: now, unless given."""
     event = func.jsonb_build_object(
         *(constant("seq"), jobs.c.last_seq + 1),
-        *(constant("at"), clock()),
+        *(constant("at"), clock() if at is None else at),
         *(constant("state"), state),
         *(constant("attempt"), attempt),
     )
@@ -89,8 +93,13 @@ def moved(state: ColumnElement[str], attempt: ColumnElement[int] = jobs.c.attemp
 
 def finished(state: ColumnElement[str]) -> dict[str, Any]:
     """What every end of a job sets besides its state. A result goes before its row does."""
+    return {"finished_at": clock(), "purge_at": clock() + kept_for(state)}
+
+
+def kept_for(state: ColumnElement[str]) -> ColumnElement[Any]:
+    """How long after its end something of a job goes for the first time."""
     keeps = case((state == constant(JobState.SUCCEEDED), jobs.c.result_retention), else_=jobs.c.row_retention)
-    return {"finished_at": clock(), "purge_at": clock() + func.least(keeps, jobs.c.row_retention)}
+    return func.least(keeps, jobs.c.row_retention)
 
 
 def enter_queued(available_at: ColumnElement[Any]) -> dict[str, Any]:

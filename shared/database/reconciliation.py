@@ -36,6 +36,7 @@ from shared.database.entries import (
     finished,
     forget_publication,
     is_state,
+    kept_for,
     moved,
     verdict_columns,
 )
@@ -123,6 +124,24 @@ def _expire() -> Statement:
     return Statement("expire", ended(expired))
 
 
+def _note_ends() -> Statement:
+    """What a service of the release before has ended, who knew nothing of retention, events and webhooks."""
+    unnoted = and_(jobs.c.finished_at.is_not(None), jobs.c.purge_at.is_(None))
+    rows = locked(unnoted, _some(select(jobs.c.id).where(unnoted)))
+    noted = (
+        update(jobs)
+        .where(jobs.c.id == rows.c.id)
+        .values(
+            purge_at=jobs.c.finished_at + kept_for(jobs.c.state),
+            revision=jobs.c.revision + 1,
+            **moved(jobs.c.state, at=jobs.c.finished_at),
+        )
+        .returning(jobs.c.id, *TOLD)
+        .cte("noted")
+    )
+    return Statement("note_ends", ended(noted))
+
+
 def _republish() -> Statement:
     """Rule 11: a live worker idles beside published rows, or rows published much later have been claimed."""
     report = (
@@ -162,6 +181,7 @@ def _republish() -> Statement:
 
 _REQUEUE_ORPHANS = _requeue_orphans()
 _EXPIRE = _expire()
+_NOTE_ENDS = _note_ends()
 _REPUBLISH = _republish()
 # Incarnations of long ago: nothing refers to them but the history of jobs, by id.
 _FORGET_WORKERS = Statement(
@@ -190,6 +210,11 @@ async def requeue_orphans(tx: Transaction) -> dict[UUID, JobState]:
 async def expire(tx: Transaction) -> list[UUID]:
     """Jobs that have waited past their queue_deadline."""
     return [row["id"] for row in await tx.fetch(_EXPIRE)]
+
+
+async def note_ends(tx: Transaction) -> list[UUID]:
+    """Jobs that a service of the release before has ended: what their end lacks is added."""
+    return [row["id"] for row in await tx.fetch(_NOTE_ENDS)]
 
 
 async def republish(tx: Transaction, after: float = REPUBLISH_AFTER) -> list[UUID]:

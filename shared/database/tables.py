@@ -150,6 +150,8 @@ jobs = Table(
     ),
     # Retention: what is to be purged next.
     Index("ix_jobs_purge", "purge_at", postgresql_where=text("purge_at IS NOT NULL")),
+    # The reconciler: what a service of the release before has ended, without a word on when it is to be purged. Few.
+    Index("ix_jobs_unnoted", "id", postgresql_where=text("finished_at IS NOT NULL AND purge_at IS NULL")),
     # Statistics: what a queue has finished lately. With the state: how many ended how, without a look at the rows.
     Index(
         "ix_jobs_finished",

@@ -5,6 +5,9 @@ from alembic import context
 from shared.database.tables import metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+# A transaction for each: what locks a table lets go of it before the next one begins, which may take long.
+context.configure(
+    connection=connection, target_metadata=metadata, transactional_ddl=True, transaction_per_migration=True
+)
 with context.begin_transaction():
     context.run_migrations()

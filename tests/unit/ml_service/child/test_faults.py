@@ -69,7 +69,7 @@ class Unspeakable(Exception):
         (torch.distributed.DistBackendError("NCCL error in: x.cpp:1, unhandled cuda error"), Kind.DEVICE_LOST),
         (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if …"), Kind.MODEL_ERROR),
         (RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM"), Kind.MODEL_ERROR),
-        (torch._C._LinAlgError("cusolver error: CUSOLVER_STATUS_INVALID_VALUE, when calling `x`"), Kind.MODEL_ERROR),
+        (torch.linalg.LinAlgError("cusolver error: CUSOLVER_STATUS_INVALID_VALUE, when calling `x`"), Kind.MODEL_ERROR),  # type: ignore[attr-defined]
         (ValueError("CUDA error"), Kind.MODEL_ERROR),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), Kind.MODEL_ERROR),
     ],
