@@ -1,11 +1,14 @@
 """cancel_job, retry_job and delete_job: what a client may do to a job."""
 
 import asyncio
+import json
+from collections.abc import Coroutine
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from shared.database.claims import claim
+from shared.database.claims import claim, start
 from shared.database.entries import Ending
 from shared.database.moves import Deleted, cancel_job, delete_job, retry_job
 from shared.database.pool import Database
@@ -58,6 +61,77 @@ async def test_a_cancel_that_meets_a_claim_sees_what_the_claim_left(db: Database
     job = await waiting
     assert job is not None
     assert job.state == JobState.CANCELLING
+
+
+async def in_turn(stage: Stage, job_id: UUID, *moves: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All of them wait for the row, and get it in this order. -> their answers"""
+    tasks: list[asyncio.Task[Any]] = []
+    async with stage.holding():
+        await stage.lock(job_id)
+        for move in moves:
+            tasks.append(asyncio.create_task(move))
+            await stage.until_waiting(len(tasks))
+    return [await task for task in tasks]
+
+
+# What a running job's end makes of a cancel that comes just before it, and what the cancel finds that comes just after.
+RACES = {
+    Ending.SUCCEEDED: (JobState.SUCCEEDED, JobState.SUCCEEDED),
+    Ending.FAILED: (JobState.CANCELLED, JobState.FAILED),
+    Ending.RETRYABLE: (JobState.CANCELLED, JobState.CANCELLED),
+    Ending.LOST: (JobState.CANCELLED, JobState.CANCELLED),
+    Ending.HANDED_BACK: (JobState.CANCELLED, JobState.CANCELLED),
+    Ending.CROWDED_OUT: (JobState.CANCELLED, JobState.CANCELLED),
+}
+
+
+@pytest.mark.parametrize("kind", RACES)
+@pytest.mark.parametrize("cancel_first", [True, False])
+async def test_a_cancel_and_an_end_that_meet_agree(
+    kind: Ending, db: Database, stage: Stage, worker: UUID, *, cancel_first: bool
+) -> None:
+    """Rule 8: a finished result may win, never both; and what was told to be stopping never runs again."""
+    held = await stage.running(worker)
+    ending = settle(db, [Settlement(*held, kind, result='"r"' if kind is Ending.SUCCEEDED else None)])
+    cancelling = cancel_job(db, OWNER, held[0])
+    if cancel_first:
+        answer, _ = await in_turn(stage, held[0], cancelling, ending)
+        assert answer.state == JobState.CANCELLING
+    else:
+        _, answer = await in_turn(stage, held[0], ending, cancelling)
+    row = await stage.row(held[0])
+    assert row["state"] == RACES[kind][0 if cancel_first else 1]
+    assert (row["result"] is not None) == (row["state"] == JobState.SUCCEEDED)
+    assert cancel_first or answer.state == row["state"]
+    assert [one["state"] for one in json.loads(row["trail"])][-1] == row["state"]
+    assert [one["seq"] for one in json.loads(row["trail"])] == list(range(1, row["last_seq"] + 1))
+
+
+async def test_two_cancels_at_once_are_one(db: Database, stage: Stage, worker: UUID) -> None:
+    for job_id, state in (
+        (await stage.published(), JobState.CANCELLED),
+        ((await stage.running(worker))[0], JobState.CANCELLING),
+    ):
+        before = (await stage.row(job_id))["last_seq"]
+        answers = await in_turn(stage, job_id, *(cancel_job(db, OWNER, job_id) for _ in range(2)))
+        assert [job.state for job in answers] == [state, state]
+        assert (await stage.row(job_id))["last_seq"] == before + 1
+
+
+async def test_a_cancel_just_before_the_start_is_found_by_it(db: Database, stage: Stage, worker: UUID) -> None:
+    """Rule 8: it is never sent to the child."""
+    held = await stage.claimed(worker)
+    _, started = await in_turn(stage, held[0], cancel_job(db, OWNER, held[0]), start(db, worker, [held]))
+    assert (started.running, started.cancelling) == (frozenset(), {held[0]})
+
+
+async def test_a_job_that_is_cancelled_while_its_dead_worker_s_jobs_are_taken_back_does_not_run_again(
+    db: Database, stage: Stage, worker: UUID
+) -> None:
+    held = await stage.running(worker)
+    await stage.dead(worker)
+    _, taken = await in_turn(stage, held[0], cancel_job(db, OWNER, held[0]), stage.requeue_orphans())
+    assert taken == {held[0]: JobState.CANCELLED}
 
 
 @pytest.mark.parametrize("state", sorted(RETRYABLE))

@@ -154,6 +154,21 @@ async def test_what_cannot_be_read_is_buried_with_its_reason_and_acked(desk: Des
     assert broker.acked == {bad.ack_id}
 
 
+async def test_a_message_of_a_later_release_is_buried_with_its_reason(desk: Desk, broker: HandBroker) -> None:
+    """Its row is still queued: whoever can read it gets it again, and nothing fails."""
+    later = raw(b'{"v": 2, "job": {"id": "7"}}', {"model": "echo", "task": "inference"})
+    assert await desk.take_in("stage", [later]) == []
+    ((_, _, attributes),) = broker.buried
+    assert attributes["reason"] == "version 2 of the message, where 1 is understood"
+
+
+async def test_a_message_with_more_in_it_than_is_known_is_taken_in(desk: Desk) -> None:
+    """A later release may add fields without a new version."""
+    data = f'{{"v": 1, "job_id": "{JOB}", "publish_no": 3, "priority": 9}}'.encode()
+    (job,) = await desk.take_in("stage", [raw(data, {"model": "echo", "task": "inference", "region": "moon"})])
+    assert job.key == (JOB, 3)
+
+
 async def test_what_cannot_be_buried_stays_with_the_broker(desk: Desk, broker: HandBroker) -> None:
     """Rule 5: unacked, it is delivered again when the broker is back."""
     broker.faults["publish_dead"] = BrokerUnavailable("away")
