@@ -10,6 +10,7 @@ import uvloop
 
 from ml_service.register import register
 from ml_service.settings import WorkerSettings
+from ml_service.worker.watchdog import Watchdog
 from ml_service.worker.worker import Worker
 from shared import failpoints
 from shared.blobs import Blobs
@@ -20,6 +21,9 @@ from shared.logs import configure_logs
 from shared.settings import read_settings
 
 log = structlog.get_logger(__name__)
+
+# A loop that stood still for one lease has lost it, and may yet go on; after two it is of no use to anybody.
+STUCK_AFTER_LEASES = 2
 
 
 async def _run(command: str, settings: WorkerSettings) -> int:
@@ -41,7 +45,12 @@ async def _run(command: str, settings: WorkerSettings) -> int:
         worker = Worker(settings, db, broker, Blobs(settings.blob_url))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        return await worker.run()
+        watchdog = Watchdog(STUCK_AFTER_LEASES * settings.lease_seconds)
+        watchdog.start()
+        try:
+            return await worker.run()
+        finally:
+            watchdog.stop()
     finally:
         await broker.close()
         await db.close()

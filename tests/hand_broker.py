@@ -66,7 +66,11 @@ class HandBroker:
         self._called("pull")
         answer: asyncio.Future[list[Received]] = asyncio.get_running_loop().create_future()
         self.pulls.append((max_messages, answer))
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.pulls = [one for one in self.pulls if one[1] is not answer]
+            raise
 
     async def acknowledge(self, queue: str, ack_ids: Sequence[str]) -> None:
         self._called("acknowledge")
@@ -92,6 +96,9 @@ class HandBroker:
         self._called("provision")
         self.provisioned.append(queue)
         return True
+
+    async def reconnect(self) -> None:
+        self._called("reconnect")
 
     async def close(self) -> None:
         self.closed = True

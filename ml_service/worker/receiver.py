@@ -7,19 +7,30 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from shared.broker.protocol import Broker, Received
-from shared.errors import BrokerUnavailable, NotProvisioned
+from shared.errors import BrokerUnavailable, NotProvisioned, TorchrelayError
 
 log = structlog.get_logger(__name__)
 
 PULL_AT_MOST = 100  # messages a call; brokers give no more
 PULLERS = 4  # calls that may be outstanding: each brings at most 100 for every tick of the broker's
 RETRY_FIRST, RETRY_MOST = 0.2, 5.0  # seconds between tries while the broker does not answer
+# A pull ends by its own time-out. One that has neither returned nor failed so long after that never will.
+SILENT_AFTER = 20.0  # seconds
+# Silent pulls in a row: each puller may have one before there is a new connection. Then only a new process helps.
+SILENT_AT_MOST = 2 * PULLERS
+
+
+class ReceiverSilent(TorchrelayError):
+    """Pulls end neither with an answer nor with an error, also over a new connection."""
+
+    code = "receiver_silent"
 
 
 class Receiver:
     """Behind it: `deliver` takes what was pulled; `room` says how many more messages are welcome.
 
-    idle_after: seconds of free room and empty pulls that make the queue idle (rule 11).
+    idle_after: seconds of free room and empty pulls that make the queue idle (rule 11). pull_limit: seconds after which a
+    pull counts as silent; `reconnect` is called for one.
     """
 
     def __init__(
@@ -28,14 +39,19 @@ class Receiver:
         broker: Broker,
         *,
         idle_after: float,
+        pull_limit: float,
         room: Callable[[], int],
         room_changed: asyncio.Event,
         deliver: Callable[[str, Sequence[Received]], Awaitable[None]],
         provision: Callable[[str], Awaitable[None]],
+        reconnect: Callable[[str, str], Awaitable[None]],
     ) -> None:
         self.queue = queue
         self._broker = broker
         self._idle_after = idle_after
+        self._pull_limit = pull_limit
+        self._reconnect = reconnect
+        self._silent = 0  # pulls in a row that did not end
         self._room = room
         self._room_changed = room_changed
         self._deliver = deliver
@@ -74,6 +90,8 @@ class Receiver:
             except BrokerUnavailable as error:
                 self._note_busy()
                 log.warning("cannot pull", queue=self.queue, error=str(error))
+            except TimeoutError:
+                await self._note_silence()
             else:
                 delay = RETRY_FIRST
                 continue
@@ -84,7 +102,7 @@ class Receiver:
         begin = time.monotonic()
         self._outstanding += wanted
         try:
-            received = await self._broker.pull(self.queue, wanted)
+            received = await self._pulled(wanted)
             if received:
                 self._note_busy()
                 await self._deliver(self.queue, received)
@@ -93,6 +111,26 @@ class Receiver:
             self._room_changed.set()
         if not received and self._idle_since is None:
             self._idle_since = max(begin, self._busy_at)  # another pull may have brought something since it began
+
+    async def _pulled(self, wanted: int) -> list[Received]:
+        """Raises TimeoutError where the broker's own time-outs fail."""
+        try:
+            async with asyncio.timeout(self._pull_limit):
+                received = await self._broker.pull(self.queue, wanted)
+        except TimeoutError:
+            raise
+        except BaseException:
+            self._silent = 0
+            raise
+        self._silent = 0
+        return received
+
+    async def _note_silence(self) -> None:
+        self._note_busy()
+        self._silent += 1
+        if self._silent > SILENT_AT_MOST:
+            raise ReceiverSilent(f"{self.queue}: pulls do not end, also over a new connection")
+        await self._reconnect(self.queue, f"a pull has not ended within {self._pull_limit:g} s")
 
     def _note_busy(self) -> None:
         self._idle_since = None

@@ -19,7 +19,8 @@ from ml_service.worker.incarnation import Incarnation, Report
 from ml_service.worker.keeper import ChildKeeper, ChildSettings
 from ml_service.worker.lane import Lane
 from ml_service.worker.large_results import LargeResults
-from ml_service.worker.receiver import Receiver
+from ml_service.worker.receiver import SILENT_AFTER, Receiver
+from ml_service.worker.reconnecting import Reconnecting, look_for_overlooked
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler, ending
 from shared.blobs import Blobs
@@ -60,6 +61,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
+        self._reconnect = Reconnecting(broker)
         self._events = EventWriter(db, settings.events_per_job)
         self._results = LargeResults(blobs, settings.inline_result_limit)
         self._settler = Settler(db, self._held, self._desk, self._events, self._results)
@@ -102,6 +104,9 @@ class Worker:
                 "extend": self._desk.run_extending(),
                 "ack": self._desk.run_acking(),
                 "events": self._events.run(),
+                "overlooked": look_for_overlooked(
+                    self._db, self._idle_queues, self._reconnect, self._settings.lease_seconds
+                ),
                 **{f"keep {keeper.description.name}": keeper.run() for keeper in self._keepers},
                 **{f"lane {name}": lane.run() for name, lane in self._lanes.items()},
             }.items()
@@ -170,9 +175,11 @@ class Worker:
                 self._broker,
                 idle_after=self._settings.lease_seconds,
                 room=lambda: self._room_of(queue),
+                pull_limit=self._settings.pubsub_pull_seconds + SILENT_AFTER,
                 room_changed=self._room_changed,
                 deliver=self._deliver,
                 provision=self._provision,
+                reconnect=self._reconnect,
             )
 
     async def _refusal(self, description: ModelDescription) -> str | None:
@@ -220,6 +227,9 @@ class Worker:
         ]
         models = [*(lane.served for lane in self._lanes.values()), *self._refused]
         return Report(", ".join(sorted(devices)) or self._settings.device, models, queues)
+
+    def _idle_queues(self) -> list[str]:
+        return [queue for queue, receiver in self._receivers.items() if receiver.idle]
 
     def _newest_claimed(self, queue: str) -> datetime | None:
         lanes = (lane for lane in self._lanes.values() if lane.description.queue == queue)

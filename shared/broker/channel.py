@@ -13,7 +13,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 from shared.errors import BrokerUnavailable
 
-_OPTIONS = (
+_Options = tuple[tuple[str, int], ...]
+_OPTIONS: _Options = (
     # A thousand messages of 10 MB are more than the default of 4 MiB.
     ("grpc.max_receive_message_length", -1),
     # A connection whose other end has silently gone is given up at most 25 s after the last sign of life; without this
@@ -42,23 +43,27 @@ class Clients:
     subscriber: SubscriberAsyncClient
     channels: tuple[grpc.aio.Channel, ...]
 
-    async def close(self) -> None:
-        for channel in self.channels:
-            await channel.close()
+    async def close(self, grace: float | None = None) -> None:
+        """grace: seconds that calls under way get to end by themselves."""
+        await asyncio.gather(*(channel.close(grace) for channel in self.channels))
 
 
-async def open_clients(emulator_host: str | None) -> Clients:
-    """Connects at the first call, not here. Raises BrokerUnavailable if there are no credentials for Google's."""
-    return _emulator_clients(emulator_host) if emulator_host else await _google_clients()
+async def open_clients(emulator_host: str | None, *, fresh: bool = False) -> Clients:
+    """Connects at the first call, not here. Raises BrokerUnavailable if there are no credentials for Google's.
+
+    fresh: over connections that are not those of clients opened before.
+    """
+    own = (("grpc.use_local_subchannel_pool", 1),) if fresh else ()
+    return _emulator_clients(emulator_host, own) if emulator_host else await _google_clients(own)
 
 
-def _emulator_clients(host: str) -> Clients:
+def _emulator_clients(host: str, own: _Options) -> Clients:
     # One channel for each, since each client adds its interceptor to its channel; gRPC shares the connection.
-    publisher, subscriber = (grpc.aio.insecure_channel(host, options=_EMULATOR_OPTIONS) for _ in range(2))
+    publisher, subscriber = (grpc.aio.insecure_channel(host, options=(*_EMULATOR_OPTIONS, *own)) for _ in range(2))
     return _clients(publisher, subscriber)
 
 
-async def _google_clients() -> Clients:
+async def _google_clients(own: _Options) -> Clients:
     try:
         # In a thread, because it may ask the metadata server, and wait for it.
         credentials, _ = await asyncio.to_thread(google.auth.default, scopes=PublisherGrpcAsyncIOTransport.AUTH_SCOPES)
@@ -67,7 +72,8 @@ async def _google_clients() -> Clients:
             f"No credentials for Pub/Sub: {error} To use the emulator instead, set PUBSUB_EMULATOR_HOST."
         ) from error
     publisher, subscriber = (
-        PublisherGrpcAsyncIOTransport.create_channel(credentials=credentials, options=_OPTIONS) for _ in range(2)
+        PublisherGrpcAsyncIOTransport.create_channel(credentials=credentials, options=(*_OPTIONS, *own))
+        for _ in range(2)
     )
     return _clients(publisher, subscriber)
 

@@ -59,5 +59,8 @@ class Broker(Protocol):
         is logged where its settings are not ours.
         """
 
+    async def reconnect(self) -> None:
+        """Makes all further calls over a new connection. What is under way may end over the old one, for a while."""
+
     async def close(self) -> None:
         """Waits for outstanding pulls, hands back what they brought to nobody, and disconnects."""

@@ -4,6 +4,7 @@ Unary calls only. The worker asks for exactly what it has room for, stops asking
 thread nor a background retry: whoever calls decides what a failure means.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
@@ -22,6 +23,7 @@ from shared.errors import BrokerUnavailable, NotProvisioned
 
 _TIMEOUT_S = 10.0
 _DEAD_PULL_TIMEOUT_S = 2.0
+_SPARE_S = 2.0  # that a call may end later than its time-out says
 # Pub/Sub takes 1,000 messages or 10 MB a publish, and 512 KiB of ack ids. A hundred messages a call are already as
 # fast as it gets, and cheap to repeat.
 _MESSAGES_A_CALL, _BYTES_A_PUBLISH = 100, 4_000_000
@@ -34,8 +36,10 @@ _Message = tuple[bytes, dict[str, str]]
 class Pubsub:
     """One for each event loop: its connections belong to the loop in which they were made."""
 
-    def __init__(self, clients: Clients, names: Names, pull_seconds: float) -> None:
+    def __init__(self, clients: Clients, names: Names, pull_seconds: float, emulator_host: str | None = None) -> None:
         self._clients = clients
+        self._emulator_host = emulator_host
+        self._closing: set[asyncio.Task[None]] = set()  # connections that were given up
         self._names = names
         self._pull_seconds = pull_seconds
         self._pulls = Pulls()
@@ -50,7 +54,7 @@ class Pubsub:
 
         The broker need not be there yet. Raises BrokerUnavailable if there are no credentials.
         """
-        return cls(await open_clients(emulator_host), Names(project, prefix), pull_seconds)
+        return cls(await open_clients(emulator_host), Names(project, prefix), pull_seconds, emulator_host)
 
     async def publish(self, queue: str, messages: Sequence[_Message]) -> None:
         await self._publish(self._names.of(queue).topic, messages)
@@ -79,12 +83,21 @@ class Pubsub:
         with self._calling(f"provision {names.topic}", "roles/pubsub.editor on the project"):
             return await provision(self._clients, names)
 
+    async def reconnect(self) -> None:
+        old, self._clients = self._clients, await open_clients(self._emulator_host, fresh=True)
+        self._pulls.give_up()
+        closing = asyncio.create_task(old.close(self._pull_seconds + _SPARE_S), name="close the old connection")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
-        for subscription, received in (await self._pulls.finish()).items():
+        for subscription, received in (await self._pulls.finish(self._pull_seconds + _SPARE_S)).items():
             # Nobody has seen these, so nobody will extend or ack them; unless handed back they are hidden for a minute.
             with suppress(BrokerUnavailable, NotProvisioned):
                 await self._extend(subscription, [message.ack_id for message in received], 0)
         await self._clients.close()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=_SPARE_S)
 
     async def _publish(self, topic: str, messages: Sequence[_Message]) -> None:
         for chunk in chunks(messages, _MESSAGES_A_CALL, _BYTES_A_PUBLISH, _size):
@@ -93,14 +106,20 @@ class Pubsub:
                 await self._clients.publisher.publish(request=request, retry=None, timeout=_TIMEOUT_S)
 
     async def _pull(self, subscription: str, max_messages: int, timeout_s: float) -> list[Received]:
+        clients = self._clients
+
         async def call() -> list[Received]:
             with self._calling(f"pull from {subscription}", f"roles/pubsub.subscriber on {subscription}"):
                 try:
-                    response = await self._clients.subscriber.pull(
+                    response = await clients.subscriber.pull(
                         subscription=subscription, max_messages=max_messages, retry=None, timeout=timeout_s
                     )
                 except DeadlineExceeded:
                     return []  # Pub/Sub answers "nothing" either way
+                except asyncio.CancelledError as error:
+                    if clients is self._clients:
+                        raise
+                    raise BrokerUnavailable(f"pull from {subscription}: its connection was given up") from error
             return _received(response)
 
         return await self._pulls.pull(subscription, max_messages, call)

@@ -21,6 +21,7 @@ class Pulls:
     def __init__(self) -> None:
         self._outstanding: set[Answer] = set()
         self._abandoned: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        self._given_up: list[tuple[str, Answer]] = []
 
     async def pull(self, subscription: str, max_messages: int, call: Call) -> list[Received]:
         """What an abandoned call brings, if there is one, otherwise what `call` does; `max_messages` at most."""
@@ -34,10 +35,18 @@ class Pulls:
             self._abandoned[subscription].appendleft(_answered(received[max_messages:]))
         return received[:max_messages]
 
-    async def finish(self) -> dict[str, list[Received]]:
-        """Waits for all calls to end. Returns what came of those that nobody waits for, by subscription."""
+    def give_up(self) -> None:
+        """Nobody takes over what is under way: its connection is of no use any more."""
+        for name, answers in self._abandoned.items():
+            self._given_up += [(name, answer) for answer in answers if not answer.done()]
+            self._abandoned[name] = deque(answer for answer in answers if answer.done())
+
+    async def finish(self, limit: float) -> dict[str, list[Received]]:
+        """Waits for all calls to end, for `limit` seconds. -> what came of those that nobody waits for, by subscription."""
         if self._outstanding:
-            await asyncio.wait(self._outstanding)
+            await asyncio.wait(self._outstanding, timeout=limit)
+        for name, answer in self._given_up:
+            self._abandoned[name].append(answer)
         left = {
             name: [one for answer in answers if _came(answer) for one in answer.result()]
             for name, answers in self._abandoned.items()
@@ -61,7 +70,7 @@ class Pulls:
 
 
 def _came(answer: Answer) -> bool:
-    return not answer.cancelled() and answer.exception() is None
+    return answer.done() and not answer.cancelled() and answer.exception() is None
 
 
 def _answered(received: list[Received]) -> Answer:

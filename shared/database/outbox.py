@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Text,
     all_,
+    any_,
     bindparam,
     func,
     literal_column,
@@ -79,6 +80,18 @@ def _forget_queue() -> Statement:
     )
 
 
+# Published again twice by rule 11, the last time a while ago, and still not claimed.
+_OVERLOOKED = Statement(
+    "find_overlooked",
+    select(jobs.c.queue)
+    .distinct()
+    .where(
+        is_state(JobState.QUEUED),
+        jobs.c.queue == any_(each("queues", Text)),
+        jobs.c.published_at < func.now() - literal_column("interval '10 seconds'"),
+        jobs.c.republished >= 2,
+    ),
+)
 _LEASE = _lease()
 _NOT_STAMPED = jobs.c.published_at.is_(None)
 _STAMP = _for_entries("stamp_published", {"published_at": clock(), "publish_leased_until": null()}, _NOT_STAMPED)
@@ -116,6 +129,11 @@ async def forget_dead_letters(db: Database, entries: Collection[Entry]) -> int:
 async def forget_queue(db: Database, queue: str) -> int:
     """The queue's subscription was made anew: whatever was published before is gone (rule 11)."""
     return len(await db.fetch(_FORGET_QUEUE, queue=queue))
+
+
+async def find_overlooked(db: Database, queues: Collection[str]) -> list[str]:
+    """Those of these queues that have jobs whose message was sent three times, and whom nobody has claimed."""
+    return [row["queue"] for row in await db.fetch(_OVERLOOKED, queues=list(queues))]
 
 
 async def _run(db: Database, statement: Statement, entries: Collection[Entry]) -> list[Record]:

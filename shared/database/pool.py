@@ -27,7 +27,11 @@ CONNECT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 5.0
 DEADLOCK_TRIES = 5
 
+# A connection that nobody uses keeps its place in the tables of what lies in between, and the server notices who is gone:
+# what that one had locked would stay locked.
+_KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 _SESSION = {
+    **_KEEPALIVE,
     "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
     "idle_in_transaction_session_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
     "synchronous_commit": "on",  # a claim or settlement that was answered must survive a crash (rule 1)
@@ -158,7 +162,9 @@ class Database:
         """A connection of its own for LISTEN, outside the pool."""
 
         async def run() -> Any:
-            return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT)
+            return await asyncpg.connect(
+                self._url, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=_KEEPALIVE
+            )
 
         return await self._answered("listen", run)
 

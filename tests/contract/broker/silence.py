@@ -2,17 +2,32 @@
 
 import asyncio
 from asyncio import StreamReader, StreamWriter, Task
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
 
+@asynccontextmanager
+async def mute_server() -> AsyncIterator[tuple[str, int]]:
+    """Accepts connections, and never says a word. -> (host, port)"""
+    writers: list[StreamWriter] = []
+    server = await asyncio.start_server(lambda _reader, writer: writers.append(writer), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    yield host, port
+    server.close()
+    for writer in writers:
+        writer.close()
+
+
 class SilentProxy:
-    """Passes TCP connections on to `target` ("host:port"). After `silence()` the old ones stay open, and what either
-    side sends is swallowed; new ones work.
+    """Passes TCP connections on to `target`: "host:port", or the path of a socket.
+
+    After `silence()` the old ones stay open, and what either side sends is swallowed; new ones work.
     """
 
     def __init__(self, target: str) -> None:
-        self._target = target.split(":")
+        self._target = target
         self._pipes: set[Task[None]] = set()
         self._writers: list[StreamWriter] = []
         self._silenced: set[StreamWriter] = set()
@@ -35,10 +50,16 @@ class SilentProxy:
         self._silenced = set(self._writers)
 
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
-        target_reader, target_writer = await asyncio.open_connection(*self._target)
+        target_reader, target_writer = await self._connect()
         self._writers += [writer, target_writer]
         for source, sink in ((reader, target_writer), (target_reader, writer)):
             self._pipes.add(asyncio.create_task(self._pipe(source, sink)))
+
+    async def _connect(self) -> tuple[StreamReader, StreamWriter]:
+        if self._target.startswith("/"):
+            return await asyncio.open_unix_connection(self._target)
+        host, _, port = self._target.partition(":")
+        return await asyncio.open_connection(host, int(port))
 
     async def _pipe(self, source: StreamReader, sink: StreamWriter) -> None:
         try:

@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
+from shared.broker import provision, pubsub
 from shared.broker.names import Names
 from shared.broker.pubsub import Pubsub
 from shared.errors import BrokerUnavailable, NotProvisioned
 from tests.contract.broker.conftest import PROJECT, RestartableBroker, receive
-from tests.contract.broker.silence import SilentProxy
+from tests.contract.broker.silence import SilentProxy, mute_server
 
 
 @pytest.fixture
@@ -72,6 +74,51 @@ async def test_a_connection_that_has_gone_silent_is_replaced(broker_host: str, n
         (message,) = await receive(broker.pull, 1)
         assert message.data == b"again"
         await broker.close()
+
+
+async def test_a_new_connection_is_not_the_old_one(broker_host: str, names: Names) -> None:
+    """gRPC shares connections where it can: a new channel alone would be as silent as the old one."""
+    async with SilentProxy(broker_host) as proxy:
+        broker = await Pubsub.connect(PROJECT, proxy.host, names.prefix, pull_seconds=5.0)
+        await broker.provision("echo")
+        proxy.silence()  # before the pull: one that has arrived would get the message, and hide it for a minute
+        waiting = asyncio.create_task(broker.pull("echo", 1))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        began = time.monotonic()
+        await broker.reconnect()
+        await broker.publish("echo", [(b"again", {})])
+        while not (received := await broker.pull("echo", 1)):
+            pass
+        assert received[0].data == b"again"
+        assert time.monotonic() - began < 10  # sooner than the old pull's time-out and gRPC's own keepalive
+        await broker.close()
+
+
+async def test_a_server_that_accepts_and_says_nothing_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call has a time-out. A pull says "nothing": the next one fails, or nothing comes and the queue is looked after."""
+    monkeypatch.setattr(pubsub, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(pubsub, "_DEAD_PULL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(provision, "_TIMEOUT_S", 0.3)
+    async with mute_server() as (host, port):
+        broker = await Pubsub.connect(PROJECT, f"{host}:{port}", pull_seconds=0.3)
+        for silent in (
+            broker.publish("echo", [(b"x", {})]),
+            broker.publish_dead("echo", b"x", {}),
+            broker.acknowledge("echo", ["x"]),
+            broker.extend("echo", ["x"], 60),
+            broker.provision("echo"),
+        ):
+            async with asyncio.timeout(5):
+                with pytest.raises(BrokerUnavailable):
+                    await silent
+        for pull in (broker.pull, broker.pull_dead):
+            async with asyncio.timeout(5):
+                with suppress(BrokerUnavailable):
+                    assert await pull("echo", 1) == []
+        async with asyncio.timeout(5):
+            await broker.close()
 
 
 async def broken(broker: Pubsub, within: float) -> None:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import Integer, bindparam, func, select, text, update
+from sqlalchemy import Integer, bindparam, func, make_url, select, text, update
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -17,6 +18,7 @@ from shared.database.statement import Statement
 from shared.database.tables import jobs
 from shared.errors import DatabaseBusy, DatabaseUnavailable
 from tests.chaos.link import Link, link_to
+from tests.contract.broker.silence import SilentProxy, mute_server
 from tests.contract.database.stage import Stage, until
 
 ANSWER = Statement("answer", select(bindparam("number", type_=Integer).label("number")))
@@ -392,3 +394,73 @@ async def test_who_is_cancelled_on_a_dead_line_is_cancelled(stranded: tuple[Data
     async with asyncio.timeout(PATIENCE - 1):
         with pytest.raises(asyncio.CancelledError):
             await asking
+
+
+# --- a server that is gone without a word
+
+
+async def test_a_server_that_accepts_and_says_nothing_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "CONNECT_TIMEOUT", 0.2)
+    async with mute_server() as (host, port), asyncio.timeout(10):
+        with pytest.raises(DatabaseUnavailable):
+            await Database.connect(f"postgresql://postgres@{host}:{port}/torchrelay", patience=0.5)
+
+
+@pytest.fixture
+async def silenced(
+    postgres: Postgres, shared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Database, SilentProxy]]:
+    """A pool whose connections are half-open; new ones work."""
+    monkeypatch.setattr(pool_module, "COMMAND_TIMEOUT", 0.3)
+    async with SilentProxy(str(postgres.socket_folder / ".s.PGSQL.5432")) as proxy:
+        url = f"postgresql://postgres@{proxy.host}/{make_url(shared_url).database}?sslmode=disable"
+        database = await Database.connect(url, size=2, patience=5)
+        await asyncio.gather(*(database.fetch(BACKEND) for _ in range(2)))
+        proxy.silence()
+        yield database, proxy
+        await database.close()
+
+
+async def test_a_half_open_connection_is_given_up_and_replaced(silenced: tuple[Database, SilentProxy]) -> None:
+    database, _ = silenced
+    async with asyncio.timeout(20):
+        failures = 0
+        while True:
+            try:
+                assert (await database.fetch(ANSWER, number=7))[0]["number"] == 7
+            except DatabaseUnavailable:
+                failures += 1
+            else:
+                break
+    assert 1 <= failures <= 2  # each of the old connections once
+
+
+async def test_a_half_open_connection_ends_a_transaction(silenced: tuple[Database, SilentProxy]) -> None:
+    database, _ = silenced
+    async with asyncio.timeout(20):
+        with pytest.raises(DatabaseUnavailable):
+            async with database.transaction() as tx:
+                await tx.fetch(BACKEND)
+
+
+async def test_a_half_open_connection_fails_the_health_check_in_time(silenced: tuple[Database, SilentProxy]) -> None:
+    database, _ = silenced
+    async with asyncio.timeout(10):
+        with pytest.raises(DatabaseUnavailable):
+            await database.ping()
+
+
+@pytest.mark.parametrize("setting", ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"])
+async def test_the_server_looks_after_every_connection(
+    setting: str, silenced: tuple[Database, SilentProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a client that is gone had locked stays locked for hours."""
+    assert setting in pool_module._SESSION
+    asked: list[dict[str, str]] = []
+
+    async def connect(*_: Any, server_settings: dict[str, str], **__: Any) -> None:
+        asked.append(server_settings)
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    await silenced[0].listener()
+    assert setting in asked[0]

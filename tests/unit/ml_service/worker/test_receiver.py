@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ml_service.worker import receiver as receiver_module
-from ml_service.worker.receiver import PULL_AT_MOST, PULLERS, Receiver
+from ml_service.worker.receiver import PULL_AT_MOST, PULLERS, Receiver, ReceiverSilent
 from shared.broker.protocol import Received
 from shared.errors import BrokerUnavailable, NotProvisioned
 from tests.hand_broker import HandBroker, delivery
@@ -20,7 +20,7 @@ IDLE_AFTER = 30.0  # seconds
 class Bench:
     """A receiver with room for `capacity` messages, delivered ones included, and a clock of its own."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, pull_limit: float = 3600.0) -> None:
         self.capacity = capacity
         self.now = 1000.0
         self.broker = HandBroker()
@@ -29,15 +29,22 @@ class Bench:
         self.may_deliver = asyncio.Event()
         self.may_deliver.set()
         self.provisioned: list[str] = []
+        self.reconnected: list[str] = []
         self.receiver = Receiver(
             "stage",
             self.broker,
             idle_after=IDLE_AFTER,
+            pull_limit=pull_limit,
             room=lambda: self.capacity - len(self.delivered),
             room_changed=self.room_changed,
             deliver=self._deliver,
             provision=self._provision,
+            reconnect=self._reconnect,
         )
+
+    async def _reconnect(self, queue: str, reason: str) -> None:
+        self.reconnected.append(reason)
+        self.broker._happened.set()
 
     async def pulls(self, count: int) -> list[int]:
         """Once `count` pulls wait, and no further one has been made: what they ask for."""
@@ -79,9 +86,9 @@ async def settle() -> None:
 
 
 @pytest.fixture
-def bench_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Bench]:
-    def made(capacity: int) -> Bench:
-        bench = Bench(capacity)
+def bench_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+    def made(capacity: int, **options: float) -> Bench:
+        bench = Bench(capacity, **options)
         monkeypatch.setattr(receiver_module, "time", SimpleNamespace(monotonic=lambda: bench.now))
         return bench
 
@@ -264,3 +271,44 @@ async def test_a_broker_that_is_away_is_not_idle(bench_of: Callable[[int], Bench
         await settle()
         bench.now += IDLE_AFTER
         assert not bench.receiver.idle
+
+
+@pytest.fixture
+def hasty(bench_of: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """One pull at a time, each silent at once."""
+    monkeypatch.setattr(receiver_module, "PULLERS", 1)
+    monkeypatch.setattr(receiver_module, "RETRY_FIRST", 0.0)
+    return bench_of(1, pull_limit=0.01)
+
+
+async def test_a_pull_that_neither_returns_nor_fails_gets_a_new_connection(hasty: Bench) -> None:
+    async def reconnect(_queue: str, reason: str) -> None:
+        hasty.reconnected.append(reason)
+        hasty.receiver._pull_limit = 3600.0  # the new connection is a good one
+
+    hasty.receiver._reconnect = reconnect
+    async with hasty.running():
+        await hasty.broker.until(lambda: hasty.broker.calls["pull"] == 2)
+        assert hasty.reconnected == ["a pull has not ended within 0.01 s"]
+        assert hasty.receiver._silent == 1
+        hasty.broker.answer(*some(1))
+        await settle()
+        assert (len(hasty.delivered), hasty.receiver._silent) == (1, 0)
+
+
+async def test_who_stays_silent_over_a_new_connection_ends(hasty: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker with it, so that another process can try."""
+    monkeypatch.setattr(receiver_module, "SILENT_AT_MOST", 3)
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.timeout(10):
+            await hasty.receiver.run()
+    assert caught.group_contains(ReceiverSilent)
+    assert len(hasty.reconnected) == 3
+
+
+async def test_a_broker_that_is_away_is_not_silent(hasty: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver_module, "SILENT_AT_MOST", 1)
+    hasty.broker.faults["pull"] = BrokerUnavailable("away")
+    async with hasty.running():
+        await hasty.broker.until(lambda: hasty.broker.calls["pull"] >= 5)
+    assert hasty.reconnected == []

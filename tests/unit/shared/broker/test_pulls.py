@@ -7,6 +7,8 @@ from shared.broker.protocol import Received
 from shared.broker.pulls import Call, Pulls
 from shared.errors import BrokerUnavailable
 
+LIMIT = 10.0  # seconds
+
 
 def message(number: int) -> Received:
     return Received(str(number), b"", {}, 1, str(number))
@@ -119,7 +121,7 @@ async def test_a_failure_that_nobody_waited_for_is_forgotten() -> None:
     pulls, server = Pulls(), Server(error=BrokerUnavailable("away"))
     await abandon(pulls, server)
     server.answering.set()
-    await pulls.finish()
+    await pulls.finish(LIMIT)
     assert await pulls.pull("queue", 10, answer(message(1))) == [message(1)]
 
 
@@ -127,22 +129,49 @@ async def test_finishing_waits_and_returns_what_nobody_has_seen() -> None:
     pulls, server, failing = Pulls(), Server(message(1)), Server(error=BrokerUnavailable("away"))
     await abandon(pulls, server)
     await abandon(pulls, failing, "other")
-    finishing = asyncio.create_task(pulls.finish())
+    finishing = asyncio.create_task(pulls.finish(LIMIT))
     await asyncio.sleep(0)
     assert not finishing.done()
     server.answering.set()
     failing.answering.set()
     assert await finishing == {"queue": [message(1)]}
-    assert await pulls.finish() == {}
+    assert await pulls.finish(LIMIT) == {}
 
 
 async def test_finishing_waits_for_a_pull_whose_caller_is_there_and_leaves_it_its_messages() -> None:
     pulls, server = Pulls(), Server(message(1))
     pulling = asyncio.create_task(pulls.pull("queue", 10, server.call))
     await server.called.wait()
-    finishing = asyncio.create_task(pulls.finish())
+    finishing = asyncio.create_task(pulls.finish(LIMIT))
     await asyncio.sleep(0)
     assert not finishing.done()
     server.answering.set()
     assert await finishing == {}
     assert await pulling == [message(1)]
+
+
+async def test_what_was_given_up_is_taken_over_by_nobody_and_comes_back_in_the_end() -> None:
+    """Its connection is silent; should it bring something after all, that is handed back."""
+    pulls, old, new = Pulls(), Server(message(1)), Server(message(2))
+    await abandon(pulls, old)
+    pulls.give_up()
+    new.answering.set()
+    assert await pulls.pull("queue", 10, new.call) == [message(2)]
+    old.answering.set()
+    assert await pulls.finish(LIMIT) == {"queue": [message(1)]}
+
+
+async def test_what_has_come_already_is_not_given_up() -> None:
+    pulls, old = Pulls(), Server(message(1))
+    await abandon(pulls, old)
+    old.answering.set()
+    await asyncio.wait(pulls._outstanding)
+    pulls.give_up()
+    assert await pulls.pull("queue", 10, never) == [message(1)]
+
+
+async def test_a_call_that_never_ends_does_not_hold_up_the_end() -> None:
+    pulls, silent = Pulls(), Server()
+    await abandon(pulls, silent)
+    assert await pulls.finish(0.01) == {}
+    silent.answering.set()
