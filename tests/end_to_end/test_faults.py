@@ -119,6 +119,34 @@ async def test_sigterm_lets_running_jobs_finish_and_hands_back_what_does_not(sta
         assert await worker.wait() == 0
 
 
+async def test_a_job_that_leaks_fails_and_its_neighbours_do_not(start: Start) -> None:
+    """Rule 10: killed with them, it runs alone next, is charged then, and fails at max_attempts with all its history."""
+    async with start(env={**ECHO_ONLY, "CHILD_MEMORY_LIMIT": "72MiB"}) as (_, client):
+        leaker = await client.submit("echo", {"behave": "leak", "seconds": 300}, max_attempts=2)
+        neighbours: dict[str, object] = {
+            await client.submit("echo", {"value": number, "seconds": 0.5}): number for number in range(10)
+        }
+        await check(client, neighbours, 90)
+        job = await client.finished(leaker, 90)
+        error = job["error"]
+        assert (job["state"], error["code"], job["charged"], job["max_attempts"]) == ("failed", "out_of_memory", 2, 2)
+        assert "CHILD_MEMORY_LIMIT allows 72 MiB" in error["message"]
+        codes = [one["code"] for one in error["attempts"]]
+        assert codes == ["out_of_memory"] * len(codes)
+        assert [one["attempt"] for one in error["attempts"]] == list(range(1, job["attempt"] + 1))
+        for job_id in neighbours:
+            assert (await client.get(job_id))["charged"] == 0
+
+
+async def test_a_process_that_is_replaced_after_every_few_jobs_loses_none(start: Start) -> None:
+    async with start(env={**ECHO_ONLY, "CHILD_MAX_JOBS": "5"}) as (_, client):
+        jobs: dict[str, object] = {await client.submit("echo", {"value": number}): number for number in range(40)}
+        await check(client, jobs, 90)
+        for job_id in jobs:
+            job = await client.get(job_id)
+            assert (job["charged"], job["error"]) == (0, None)
+
+
 async def test_two_workers_with_different_models_on_one_shared_queue(start: Start, tmp_path: Path) -> None:
     """Rule 5: a job that reaches the wrong worker is put back, uncharged, until the right one gets it."""
     for name in ("first", "second"):

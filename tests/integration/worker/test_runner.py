@@ -29,6 +29,7 @@ from tests.contract.database.stage import OWNER
 from tests.integration.worker.bench import INLINE_LIMIT, Bench
 from tests.integration.worker.hand_child import HandKeeper
 from tests.unit.ml_service.child.conftest import animal
+from tests.unit.ml_service.child.test_process import ended
 
 
 @pytest.fixture(autouse=True)
@@ -239,6 +240,31 @@ async def test_one_that_takes_too_long_by_itself_fails(bench: Bench, actor: Chil
     await run(bench, batch, actor)
     (row,) = await rows(bench, jobs)
     assert (row["state"], error_code(row)) == ("failed", "execution_timeout")
+
+
+async def test_one_that_holds_the_gil_is_stopped_at_its_limit(bench: Bench, actor: ChildKeeper) -> None:
+    """It hears nothing, not even a signal that asks."""
+    child = await actor.child()
+    batch = await bench.batch([act("hold_the_gil", seconds=1800)], timeout=0.2)
+    jobs = ids(batch)
+    await run(bench, batch, actor)
+    (row,) = await rows(bench, jobs)
+    assert (row["state"], error_code(row), child.alive) == ("failed", "execution_timeout", False)
+
+
+async def test_what_a_stopped_job_has_started_is_stopped_too(
+    bench: Bench, actor: ChildKeeper, listener: Listener
+) -> None:
+    """Also a process in a session of its own: "stopped" means that nothing computes any more."""
+    batch = await bench.batch([act("hoard_elsewhere", "1", seconds=3600)], timeout=3.0)
+    jobs = ids(batch)
+    async with running(bench, batch, actor, listener):
+        said = listener.said[0][1].what
+        assert isinstance(said, Progress)
+        other = int(said.message or "")
+    (row,) = await rows(bench, jobs)
+    assert (row["state"], error_code(row)) == ("failed", "execution_timeout")
+    assert await ended(other)
 
 
 async def test_a_child_that_dies_charges_nobody_who_was_not_alone_on_purpose(bench: Bench, actor: ChildKeeper) -> None:
