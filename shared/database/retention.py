@@ -58,7 +58,8 @@ _TRY_LOCK = Statement(
     "retention_lock",
     select(func.pg_try_advisory_xact_lock(literal_column(str(ADVISORY_LOCK), BigInteger)).label("mine")),
 )
-_DUE = jobs.c.purge_at < func.now()
+# Finished: a retry by a service of the release before leaves `purge_at` where it was.
+_DUE = and_(jobs.c.purge_at < func.now(), jobs.c.finished_at.is_not(None))
 # A result that goes with its row needs no step of its own.
 _RESULT_DUE = and_(
     _DUE,

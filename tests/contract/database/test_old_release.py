@@ -16,6 +16,7 @@ from shared.database.moves import cancel_job, retry_job
 from shared.database.pool import Database
 from shared.database.reading import get_job
 from shared.database.reconciliation import note_ends
+from shared.database.retention import purge_results, purge_rows
 from shared.database.settlement import Settlement, settle
 from shared.states import JobState
 from tests.contract.database.stage import OWNER, Stage, new_id
@@ -190,6 +191,21 @@ async def test_a_job_of_an_old_api_is_run_and_cancelled_today(db: Database, stag
     job = await cancel_job(db, OWNER, dropped)
     assert job is not None
     assert (job.state, await told(db, dropped)) == (JobState.CANCELLED, [(1, "cancelled")])
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_a_job_that_an_old_api_retried_is_not_purged(
+    db: Database, stage: Stage, worker: UUID, *, running: bool
+) -> None:
+    """It leaves the time in the row that the first end has put there."""
+    job_id = await stage.ended(JobState.FAILED)
+    await stage.change(job_id, "purge_at = now() - interval '1 day', finished_at = now() - interval '40 days'")
+    await stage.change(job_id, "state = 'queued', finished_at = NULL, error = NULL, publish_no = publish_no + 1")
+    if running:
+        await stage.run_again(worker, job_id)
+    async with db.transaction() as tx:
+        assert (list((await purge_results(tx)).ids), list((await purge_rows(tx)).ids)) == ([], [])
+    assert await stage.row(job_id) is not None
 
 
 async def test_a_job_that_an_old_api_cancelled_is_stopped_by_today_s_worker(
