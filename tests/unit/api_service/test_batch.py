@@ -1,12 +1,18 @@
 """Splitting a batch's body, without paying for what is too much of it."""
 
+import asyncio
 import time
 import tracemalloc
+from collections.abc import Awaitable
+from typing import Any, cast
 
 import pytest
 
-from api_service.batch import MAX_JOBS, split_batch
+from api_service.batch import MAX_JOBS, BatchIntake, split_batch
 from api_service.errors import DoesNotFit, MalformedBody
+from api_service.submission import Intake
+from shared.job import NewJob
+from tests.unit.api_service.jobs import new_job
 
 
 def body(*items: str) -> bytes:
@@ -63,3 +69,28 @@ def test_millions_of_items_cost_nothing() -> None:
     tracemalloc.stop()
     assert most < 1_000_000
     assert took < 0.1
+
+
+class Taking:
+    """An intake that takes everything at once."""
+
+    def allowance(self) -> None:
+        """Nothing is referred to."""
+
+    async def accept(self, *_: object) -> NewJob:
+        return new_job()
+
+
+@pytest.mark.parametrize("what", ["digest", "accept"])
+async def test_others_have_their_turn_between_two_jobs(what: str) -> None:
+    """16 MiB take a while."""
+    batches = BatchIntake(cast("Intake", Taking()), 100)
+    items, turns = [b"1"] * 50, 0
+    checked: Awaitable[Any] = batches.digest(items) if what == "digest" else batches.accept("ada", items)
+    checking = asyncio.ensure_future(checked)
+    while not checking.done():
+        turns += 1
+        await asyncio.sleep(0)
+
+    await checking
+    assert turns >= 50
