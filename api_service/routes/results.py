@@ -71,10 +71,10 @@ def _parameter(name: str, description: str, example: str) -> dict[str, Any]:
         "parameters": [
             _parameter("Range", "One range of bytes. Several, and what is none, are ignored.", "bytes=0-1023"),
             _parameter(
-                "If-Range", "The `ETag` of what you have of it: the whole result, if that is another one.", '"9f86…"'
+                "If-Range", "The `ETag` of what you have of it: the whole result, if that is another one.", '"9f86d081"'
             ),
-            _parameter("If-None-Match", "The `ETag` of the result that you have.", '"9f86…"'),
-            _parameter("If-Match", "The `ETag` that the result must have.", '"9f86…"'),
+            _parameter("If-None-Match", "The `ETag` of the result that you have.", '"9f86d081"'),
+            _parameter("If-Match", "The `ETag` that the result must have.", '"9f86d081"'),
         ]
     },
 )

@@ -57,7 +57,8 @@ _BODIES = {
             examples=(MalformedForm, EncodedBody, BlobsUnavailable),
         ),
     },
-    openapi_extra={"requestBody": {"required": True, "content": _BODIES}},
+    # Without a body it is an empty file.
+    openapi_extra={"requestBody": {"required": False, "content": _BODIES}},
 )
 async def upload_file(request: Request) -> Response:
     """Stores a file for inputs to refer to: the body is the file, or a form with one file in it (`multipart/form-data`).
