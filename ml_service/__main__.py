@@ -18,7 +18,7 @@ from shared.broker.pubsub import Pubsub
 from shared.database.pool import Database
 from shared.errors import TorchrelayError
 from shared.logs import configure_logs
-from shared.settings import read_settings
+from shared.settings import FailpointSettings, read_settings
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ def main() -> int:
     try:
         settings = read_settings(WorkerSettings)
         configure_logs(settings)
-        failpoints.arm(settings.failpoint)
+        failpoints.arm(read_settings(FailpointSettings).failpoint)
         return uvloop.run(_run(arguments.command, settings))
     except TorchrelayError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,17 +7,10 @@ from typing import Literal
 from pydantic import ByteSize, Field, field_validator
 
 from ml_service.child.outputs import RESULT_LIMIT
-from shared.settings import (
-    BlobSettings,
-    BrokerSettings,
-    DatabaseSettings,
-    FailpointSettings,
-    LeaseSettings,
-    LogSettings,
-)
+from shared.settings import BlobSettings, BrokerSettings, DatabaseSettings, LeaseSettings, LogSettings
 
 
-class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettings, LogSettings, FailpointSettings):
+class WorkerSettings(DatabaseSettings, BrokerSettings, BlobSettings, LeaseSettings, LogSettings):
     models_dir: Path | None = Field(default=None, description="a folder of *.py files with models of your own")
     model_repository: Path = Field(
         default=Path(".torchrelay/models"), description="where weights lie: REPOSITORY/MODEL/VERSION/"
