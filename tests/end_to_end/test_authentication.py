@@ -64,7 +64,7 @@ async def test_the_page_opens_without_a_key_and_jobs_do_not(system: tuple[LocalS
         assert (await http.get(path)).status_code == 401, path
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_the_api_does_what_its_document_says_to_those_with_a_key(
     system: tuple[LocalSystem, Client], tmp_path: Path
 ) -> None:
