@@ -42,6 +42,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert defaults["row_retention"] == 30 * 24 * HOUR
     assert defaults["inline_input_limit"] == 2**20
     assert defaults["batch_body_limit"] == 16 * 2**20
+    assert defaults["upload_limit"] == 100 * 2**20
+    assert defaults["max_waiting_per_owner"] == 100_000
     assert defaults["max_wait"] == 60
 
 
