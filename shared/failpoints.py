@@ -22,6 +22,7 @@ class Failpoint(StrEnum):
     WORKER_STARTING = "worker.starting"  # a claimed batch is about to be noted as started
     WORKER_STARTED = "worker.started"  # it is, and the child has not been given it
     WORKER_COMPUTED = "worker.computed"  # it has been computed, and is not settled
+    WORKER_STORED = "worker.stored"  # a large result is in the blob store, and no row points at it
     WORKER_SETTLED = "worker.settled"  # it is settled, its messages are not acknowledged
     WORKER_DRAINING = "worker.draining"  # SIGTERM has come, running jobs are waited for
 

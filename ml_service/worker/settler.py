@@ -60,6 +60,7 @@ class Settler:
             attempt, result = large.pop()
             job_id, number = attempt.key
             stored = await self._results.store(attempt, result)
+            reached(Failpoint.WORKER_STORED)
             del result
             settlement = Settlement(
                 job_id,

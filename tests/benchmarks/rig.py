@@ -16,6 +16,7 @@ from deploy.local.leftovers import Leftovers
 from deploy.local.ports import HOST, answers, free_port
 from deploy.local.supervisor import Component, Supervised
 from deploy.local.system import LocalSystem
+from ml_service.models.digits.version import VERSION
 from tests.benchmarks.load import Answered, Load, send
 from tests.benchmarks.memory import children_of
 
@@ -138,7 +139,7 @@ async def rig(folder: Path, log: IO[str], **options: Any) -> AsyncIterator[Rig]:
 def _without_training(folder: Path) -> Path:
     """A model repository for models that need no weights; the launcher takes it for one that has been trained in."""
     weights = folder / "weights"
-    (weights / "digits" / "0" / "not-here").mkdir(parents=True)
+    (weights / "digits" / str(VERSION) / "not-here").mkdir(parents=True)
     return weights
 
 

@@ -1,11 +1,15 @@
 """The checker, run after every fault test: the rows against the promises, and against what the clients were told."""
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from shared.states import FINISHED, HELD, TRANSITIONS, JobState
 from tests.chaos.ledger import Ledger, Order
@@ -13,8 +17,8 @@ from tests.chaos.truth import Truth
 
 SHOWN = 20
 
-_JOBS = """SELECT id, owner, state, input, result, error, history, last_seq, trail, attempt, charged, max_attempts, worker,
-idempotency_key, batch_id, finished_at FROM jobs"""
+_JOBS = """SELECT id, owner, state, input, result, result_key, result_sha256, error, history, last_seq, trail, attempt,
+charged, max_attempts, worker, idempotency_key, batch_id, finished_at FROM jobs"""
 _EVENTS = "SELECT job_id, array_agg(seq) AS seqs FROM events GROUP BY job_id"
 _HOLDERS = "SELECT id FROM workers WHERE state = 'alive' AND lease_until > now()"
 
@@ -41,8 +45,8 @@ class Verdict:
         return "\n".join(lines)
 
 
-async def check(truth: Truth, ledger: Ledger, owner: str = "local") -> Verdict:
-    """Once everything has come to its end. All rows of the database must be of this ledger."""
+async def check(truth: Truth, ledger: Ledger, blobs: Path, owner: str = "local") -> Verdict:
+    """Once everything has come to its end. All rows of the database must be of this ledger. blobs: where large results are."""
     rows = await truth.fetch(_JOBS)
     seqs = {row["job_id"]: row["seqs"] for row in await truth.fetch(_EVENTS)}
     alive = {row["id"] for row in await truth.fetch(_HOLDERS)}
@@ -54,19 +58,19 @@ async def check(truth: Truth, ledger: Ledger, owner: str = "local") -> Verdict:
     for nonce in by_nonce.keys() - ledger.orders.keys():
         verdict.doubled.append(f"{by_nonce[nonce][0]['id']}: nobody has ordered it")
     for one in ledger.orders.values():
-        _compare(one, by_nonce[one.nonce], owner, verdict)
+        _compare(one, by_nonce[one.nonce], blobs, owner, verdict)
     _check_batches(ledger, rows, verdict)
     return verdict
 
 
-async def kept(truth: Truth, ledger: Ledger) -> Verdict:
+async def kept(truth: Truth, ledger: Ledger, blobs: Path) -> Verdict:
     """Asserts it."""
-    verdict = await check(truth, ledger)
+    verdict = await check(truth, ledger, blobs)
     assert verdict.kept, str(verdict)
     return verdict
 
 
-def _compare(one: Order, rows: Sequence[Any], owner: str, verdict: Verdict) -> None:
+def _compare(one: Order, rows: Sequence[Any], blobs: Path, owner: str, verdict: Verdict) -> None:
     """What the client knows of its order, with what there is."""
     if one.other_ids:
         verdict.doubled.append(f"{one.job_id}: its key was answered {one.other_ids}, too")
@@ -84,19 +88,33 @@ def _compare(one: Order, rows: Sequence[Any], owner: str, verdict: Verdict) -> N
     if JobState(row["state"]) not in FINISHED:
         verdict.lost.append(f"{row['id']}: still {row['state']}, {row['attempt']} attempts")
         return
-    verdict.wrong += _end_faults(one, row)
+    verdict.wrong += _end_faults(one, row, blobs)
     if one.told is not None:
         verdict.wrong += _told_faults(one.told, row)
 
 
-def _end_faults(one: Order, row: Any) -> Iterable[str]:
+def _end_faults(one: Order, row: Any, blobs: Path) -> Iterable[str]:
     end = (row["state"], row["error"]["code"] if row["error"] else None)
     if end not in one.ends:
         history = [(was["attempt"], was["code"], was["message"]) for was in row["history"]]
         yield f"{row['id']}: {one.behave} ended as {end}, not one of {one.ends}; {row['charged']} charged, {history}"
     right = one.result if row["state"] == JobState.SUCCEEDED else None
-    if row["result"] != right:
-        yield f"{row['id']}: its result is {row['result']}, not {right}"
+    there = _result_of(row, blobs)
+    if there != right:
+        yield f"{row['id']}: its result is {str(there)[:200]}, not {str(right)[:200]}"
+
+
+def _result_of(row: Any, blobs: Path) -> Any:
+    """From the row, or the blob that it points at."""
+    if row["result_key"] is None:
+        return row["result"]
+    try:
+        stored = (blobs / row["result_key"]).read_bytes()
+    except OSError as error:
+        return error
+    if hashlib.sha256(stored).hexdigest() != row["result_sha256"]:
+        return f"a blob of {len(stored)} bytes with another checksum"
+    return msgspec.json.decode(stored)
 
 
 def _told_faults(told: Mapping[str, Any], row: Any) -> Iterable[str]:

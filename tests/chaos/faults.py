@@ -73,7 +73,9 @@ def kill_worker(patient: Patient) -> tuple[tuple[str, ...], Awaitable[str]]:
 
 def freeze_worker(patient: Patient) -> tuple[tuple[str, ...], Awaitable[str]]:
     """Past its lease: others have its jobs when it thaws."""
-    part, seconds = patient.one_of(patient.rig.workers, mortal=False), LEASE + patient.seconds(1, 6)
+    part = patient.one_of(patient.rig.workers, mortal=False)
+    # After two leases its watchdog may end it when it thaws, and one that is spared is to live on.
+    seconds = LEASE + patient.seconds(1, 2 if part in patient.spared else 6)
 
     async def go_on() -> str:
         since, pid, frozen = time.monotonic(), patient.rig.pid(part), patient.rig.freeze(part)

@@ -21,6 +21,7 @@ class Order:
     behave: Behave = Behave.OK
     seconds: float = 0.0
     max_attempts: int = ENDLESS
+    bulk: int = 0  # characters more in the input, and so in the result
     fields: dict[str, Any] = field(default_factory=dict)  # of the submission, besides model, input and max_attempts
     key: str = ""  # the Idempotency-Key of its submission
     job_id: UUID | None = None  # as answered with 202
@@ -31,12 +32,12 @@ class Order:
 
     @property
     def submission(self) -> dict[str, Any]:
-        value = {"value": {"nonce": self.nonce}, "seconds": self.seconds, "behave": self.behave.value}
-        return {"model": "echo", "input": value, "max_attempts": self.max_attempts, **self.fields}
+        given = {**self.result, "seconds": self.seconds, "behave": self.behave.value}
+        return {"model": "echo", "input": given, "max_attempts": self.max_attempts, **self.fields}
 
     @property
     def result(self) -> Any:
-        return {"value": {"nonce": self.nonce}}
+        return {"value": {"nonce": self.nonce, **({"bulk": "-" * self.bulk} if self.bulk else {})}}
 
     @property
     def ends(self) -> set[tuple[str, str | None]]:
@@ -65,14 +66,15 @@ _ENDS: dict[Behave, set[tuple[str, str | None]]] = {
 _TRIED_AGAIN = frozenset(Behave)
 
 
-def order(behave: Behave = Behave.OK, seconds: float = 0.0, **fields: Any) -> Order:
+def order(behave: Behave = Behave.OK, seconds: float = 0.0, bulk: int = 0, **fields: Any) -> Order:
     """With the budget that its behaviour asks for, and a key of its own."""
     fields = dict(fields)
     if behave is Behave.HANG:
         fields.setdefault("execution_timeout", 2)
     budget = SHORT if behave in {Behave.SEGFAULT, Behave.EXIT, Behave.RAISE_RETRYABLE} else ENDLESS
     nonce = uuid4().hex
-    return Order(nonce, behave, seconds, int(fields.pop("max_attempts", budget)), fields, key=nonce)
+    attempts = int(fields.pop("max_attempts", budget))
+    return Order(nonce, behave, seconds, attempts, bulk, fields, key=nonce)
 
 
 class Ledger:

@@ -9,8 +9,10 @@ from contextlib import suppress
 from ml_service.models.echo import Behave
 from tests.chaos.customer import Customer, GaveUp
 from tests.chaos.ledger import Ledger, Order, order
+from tests.chaos.rig import INLINE
 
 SINGLE, LARGEST_BATCH = 0.6, 40  # how many submissions are of one job, and how many jobs the others have at most
+LARGE = 0.05  # of the jobs have results that go to the blob store
 LONGEST = 0.6  # seconds that most jobs take at most
 WATCHED = 3  # jobs of a submission that its client asks for afterwards
 CANCELLED_AFTER = (0.0, 1.5)  # seconds
@@ -115,4 +117,5 @@ class Load:
 
 def _any(chance: random.Random) -> Order:
     (behave,) = chance.choices([one for one, _ in _MOODS], [weight for _, weight in _MOODS])
-    return order(behave, seconds=round(chance.uniform(0, LONGEST) * chance.random(), 3))
+    bulk = 2 * INLINE if chance.random() < LARGE else 0
+    return order(behave, seconds=round(chance.uniform(0, LONGEST) * chance.random(), 3), bulk=bulk)

@@ -19,16 +19,19 @@ from deploy.local.console import Console
 from deploy.local.ports import HOST
 from deploy.local.standin.control import Control
 from deploy.local.system import LocalSystem
+from ml_service.models.digits.version import VERSION
 from tests.chaos.link import Link, Streams, link_to
 from tests.chaos.truth import Truth, truth_of
 
 LEASE = 4.0  # seconds: faults are noticed by leases, and shorter ones are waited for less
+INLINE = 2_000  # bytes: larger results go to the blob store
 SETTINGS = {
     "LEASE_SECONDS": f"{LEASE:g}",
     "HEARTBEAT_SECONDS": "1",
     "MODELS": "echo",
     "TORCH_THREADS": "1",
     "CANCEL_GRACE": "2",
+    "INLINE_RESULT_LIMIT": str(INLINE),
     "MAX_BATCH_SECONDS": "5",
     "PUBSUB_PULL_SECONDS": "2",
     "WEBHOOK_TIMEOUT": "1",
@@ -54,6 +57,10 @@ class Rig:
     links: Mapping[tuple[str, Target], Link]
     truth: Truth
     control: Control | None
+
+    @property
+    def blobs(self) -> Path:
+        return Path(self.system.environment["BLOB_URL"])
 
     @property
     def apis(self) -> list[str]:
@@ -204,5 +211,5 @@ async def _dial_broker(system: LocalSystem) -> Streams:
 def _without_training(folder: Path) -> Path:
     """A model repository for models that need no weights; the launcher takes it for one that has been trained in."""
     weights = folder / "weights"
-    (weights / "digits" / "0" / "not-here").mkdir(parents=True, exist_ok=True)
+    (weights / "digits" / str(VERSION) / "not-here").mkdir(parents=True, exist_ok=True)
     return weights

@@ -100,7 +100,7 @@ async def _run(plan: Plan, broken: Rig, say: Callable[[str], None]) -> Outcome:
                 await loading
         except TimeoutError:
             injector.failures.append("clients still wait for what has ended")
-        verdict = await check(broken.truth, ledger)
+        verdict = await check(broken.truth, ledger, broken.blobs)
     finally:
         for task in (loading, looking):
             task.cancel()

@@ -27,7 +27,7 @@ class Scene:
     async def ends_well(self, within: float = 60.0) -> Verdict:
         """Everything comes to its end, and all promises are kept."""
         await self.rig.drained(within)
-        return await kept(self.rig.truth, self.ledger)
+        return await kept(self.rig.truth, self.ledger, self.rig.blobs)
 
     async def ordered(self, more: int, within: float = 60.0) -> None:
         """Until clients have ordered so many more jobs, and have been answered."""

@@ -1,6 +1,7 @@
 """The checker sees what it is for: each damage to a row, or to what a client was told, is found."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -40,6 +41,8 @@ def row_of(one: Order) -> dict[str, Any]:
         "state": "succeeded",
         "input": one.submission["input"],
         "result": one.result,
+        "result_key": None,
+        "result_sha256": None,
         "error": None,
         "history": [],
         "last_seq": 3,
@@ -66,7 +69,7 @@ class Case:
         self.rows.jobs.append(self.row)
 
     async def verdict(self) -> Verdict:
-        return await check(cast("Truth", self.rows), self.ledger)
+        return await check(cast("Truth", self.rows), self.ledger, Path("/nonexistent"))
 
     def again(self) -> None:
         self.rows.jobs.append({**self.row, "id": uuid4()})
@@ -104,6 +107,7 @@ DOUBLED: dict[str, Callable[[Case], object]] = {
 }
 WRONG: dict[str, Callable[[Case], object]] = {
     "another's result": lambda case: case.row.update(result={"value": {"nonce": "other"}}),
+    "a blob that is not there": lambda case: case.row.update(result=None, result_key="x", result_sha256="y"),
     "no result": lambda case: case.row.update(result=None),
     "another's job": lambda case: case.row.update(owner="somebody"),
     "failed for no reason": lambda case: case.row.update(

@@ -31,7 +31,7 @@ async def test_a_rolling_restart_of_three_workers_and_two_apis_loses_and_doubles
             loading.cancel()
             await asyncio.wait({loading})
         await scene.rig.drained()
-        verdict = await kept(scene.rig.truth, scene.ledger)
+        verdict = await kept(scene.rig.truth, scene.ledger, scene.rig.blobs)
         assert verdict.states["succeeded"] > verdict.jobs * 0.8
         # Nobody died, so nobody's work was lost: what was put back was put back in good order.
         assert not await scene.rig.truth.fetch('SELECT id FROM jobs WHERE history @> \'[{"code": "worker_lost"}]\'')

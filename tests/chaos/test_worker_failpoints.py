@@ -8,6 +8,8 @@ import pytest
 
 from shared.failpoints import Failpoint
 from tests.chaos.conftest import Stage
+from tests.chaos.ledger import order
+from tests.chaos.rig import INLINE
 from tests.chaos.scene import Scene
 
 WITH_A_BATCH = (
@@ -30,6 +32,14 @@ async def test_a_worker_that_dies_with_a_batch_loses_nothing(scene: Scene, failp
     await scene.submit(5)
     await scene.rig.restarted("worker-1", pid)
     await scene.ends_well()
+
+
+async def test_a_large_result_that_no_row_points_at_is_computed_again(scene: Scene) -> None:
+    pid = await scene.dies_at("worker-1", Failpoint.WORKER_STORED)
+    one = await scene.customer.submit(order(bulk=2 * INLINE))
+    await scene.rig.restarted("worker-1", pid)
+    await scene.ends_well()
+    assert (await scene.customer.get(one))["attempt"] == 2
 
 
 async def test_a_worker_that_dies_before_it_notes_a_start_charges_nobody(scene: Scene) -> None:

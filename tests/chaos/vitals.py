@@ -90,9 +90,12 @@ class Vitals:
     def _note(self, part: str, pid: int) -> None:
         try:
             process = psutil.Process(pid)
+            memory = process.memory_info().rss
+            if not memory:
+                return  # it has just ended
             sample = Sample(
                 round(time.monotonic() - self._began, 1),
-                round(process.memory_info().rss / MEGABYTE, 1),
+                round(memory / MEGABYTE, 1),
                 process.num_threads(),
             )
         except psutil.NoSuchProcess:
