@@ -56,8 +56,11 @@ class Injector:
             self._begin(one)
             while len(self._under_way) >= AT_ONCE:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-        async with asyncio.timeout(ENDED_WITHIN):
-            await self._all_over()
+        try:
+            async with asyncio.timeout(ENDED_WITHIN):
+                await self._all_over()
+        except TimeoutError:
+            self.failures += [f"{task.get_name()}: not over after {ENDED_WITHIN:g} s" for task in self._under_way]
 
     async def _all_over(self) -> None:
         while self._under_way:

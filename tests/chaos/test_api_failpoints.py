@@ -46,7 +46,7 @@ async def test_a_tick_that_does_not_come_to_its_end_has_not_been(scene: Scene) -
     scene.rig.kill("worker-1")
     await scene.rig.restarted("api", pid)
     await scene.ends_well()
-    assert (await scene.customer.get(running))["attempt"] == 2
+    assert (await scene.customer.get(running))["attempt"] >= 2
 
 
 async def test_a_webhook_that_was_called_and_not_noted_is_called_again_under_the_same_id(scene: Scene) -> None:

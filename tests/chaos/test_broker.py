@@ -31,10 +31,12 @@ async def misbehaves(scene: Scene, fault: Fault) -> None:
 
 
 async def test_a_message_that_is_delivered_three_times_at_once_is_one_attempt(scene: Scene) -> None:
+    """Were two to claim it, its trail would go from `running` to `running`."""
     await misbehaves(scene, Fault(kind=Kind.REPEAT, copies=2))
-    orders = await scene.submit(30, seconds=0.05)
+    await scene.submit(30, seconds=0.05)
     await scene.ends_well()
-    assert {(await scene.customer.get(one))["attempt"] for one in orders} == {1}
+    assert scene.rig.control is not None
+    assert (await scene.rig.control.report()).injected[Kind.REPEAT] >= 30
 
 
 async def test_lost_messages_are_published_again(scene: Scene) -> None:

@@ -39,14 +39,14 @@ async def test_a_large_result_that_no_row_points_at_is_computed_again(scene: Sce
     one = await scene.customer.submit(order(bulk=2 * INLINE))
     await scene.rig.restarted("worker-1", pid)
     await scene.ends_well()
-    assert (await scene.customer.get(one))["attempt"] == 2
+    assert (await scene.customer.get(one))["attempt"] >= 2
 
 
 async def test_a_worker_that_dies_before_it_notes_a_start_charges_nobody(scene: Scene) -> None:
     pid = await scene.dies_at("worker-1", Failpoint.WORKER_STARTING)
     (first,) = await scene.submit(1)  # from it the worker learns that batches are short, and claims ahead
     await scene.customer.finished(first)
-    (running,) = await scene.submit(1, seconds=1.5)
+    (running,) = await scene.submit(1, seconds=4)  # meanwhile the next one is claimed
     await scene.customer.reaches(running, "running")
     (waiting,) = await scene.submit(1)
     await scene.rig.restarted("worker-1", pid)
