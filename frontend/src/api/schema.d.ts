@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the metrics
+         * @description This process, and the queues as a whole. Needs the scope `admin`, unless `METRICS_OPEN` is set.
+         */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -44,6 +64,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List dead letters
+         * @description Messages that no worker could read, newest first, without their data. Needs the scope `admin`.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dead-letters/{letter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Inspect a dead letter
+         * @description With its data: as text where it is UTF-8, else in base64. Needs the scope `admin`.
+         */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a dead letter
+         * @description Its job, if it is one's, is left as it is. Needs the scope `admin`.
+         */
+        delete: operations["delete_dead_letter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dead-letters/{letter_id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redrive a dead letter
+         * @description For a letter that can be read by now: a newer release may know its version. Needs the scope `admin`.
+         *
+         *     Its job is published anew if it still waits under the letter's number, and the letter is removed with it. Any other
+         *     letter has nothing more to do: delete it.
+         */
+        post: operations["redrive_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -54,6 +141,11 @@ export interface paths {
         /**
          * List jobs
          * @description Your jobs, newest first, without their inputs and results. Filters add up.
+         *
+         *     Follow `next_cursor` until it is null. Every job that was stored before you asked for the first page, and that is
+         *     there and fits the filters when its page is read, is on exactly one page, whatever arrives, changes or is deleted
+         *     meanwhile. A job that is stored later is on one of the later pages or on none. A cursor never expires, also where the
+         *     job that it was made from is deleted.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -62,6 +154,7 @@ export interface paths {
          * @description Stores a job and answers at once with its id. It runs as soon as a worker has room; no live worker is no error.
          *
          *     With `Prefer: wait=N` the answer comes when the job has finished, or after N seconds with the job as it is then.
+         *     With an `Idempotency-Key` it may be repeated without fear of a second job.
          */
         post: operations["submit_job"];
         delete?: never;
@@ -88,7 +181,11 @@ export interface paths {
         get: operations["get_job"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a job
+         * @description Only a job that has finished. Its `Idempotency-Key` is free again, and webhooks that wait are not sent any more.
+         */
+        delete: operations["delete_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -114,6 +211,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{job_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a job
+         * @description What has happened to a job: its moves between states, and the progress, logs and metrics of its model.
+         *
+         *     At most 1,000 at once; go on with `after=<last_seq>`. An answer without events has your `after` as its `last_seq`:
+         *     there is nothing newer yet.
+         *
+         *     With `Accept: text/event-stream` they come as server-sent events when they happen (`id` is `seq`, `data` the event),
+         *     until the job has finished. A job that is retried goes on with the next number.
+         */
+        get: operations["get_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{job_id}/result": {
         parameters: {
             query?: never;
@@ -123,7 +246,9 @@ export interface paths {
         };
         /**
          * Get a result
-         * @description Only the result, without the job around it.
+         * @description Only the result, without the job around it. One that is large is sent as fast as you take it.
+         *
+         *     Who takes nothing for a minute is cut off. A download that was cut off goes on with `Range` and `If-Range`.
          */
         get: operations["get_result"];
         put?: never;
@@ -148,6 +273,49 @@ export interface paths {
          * @description Queues a failed, cancelled or expired job again, with a new budget of attempts and a new deadline.
          */
         post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/webhook-deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a job's webhook was told
+         * @description One for each end of the job that its webhook is to be told of, with every try.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit many jobs
+         * @description Stores up to 1,000 jobs at once, all or none of them. They run, end and are asked for each by itself.
+         *
+         *     With an `Idempotency-Key` it may be repeated: the answer is then what there still is of the first batch. The key is
+         *     kept as long as the batch's first job.
+         */
+        post: operations["submit_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -194,6 +362,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{name}/versions/{version}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote a version
+         * @description Jobs submitted from now on without a version get this one. Needs the scope `admin`. May be repeated.
+         *
+         *     Other processes of the API heed it within a second (`CATALOGUE_REFRESH`). Jobs that wait keep the version they have.
+         */
+        post: operations["promote_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See how the queues are doing
+         * @description How many jobs wait, run and have ended, since when the oldest waits, and how long jobs take.
+         *
+         *     Of whole queues, whoever the jobs belong to: numbers, and nothing of what is in them.
+         */
+        get: operations["get_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a file
+         * @description Stores a file for inputs to refer to: the body is the file, or a form with one file in it (`multipart/form-data`).
+         *
+         *     An input then says `{"upload": "<id>"}` wherever the model's `input_schema` has a file; or the whole `input` of a
+         *     submission is `{"upload": "<id>"}`, and the file the JSON document that is meant. A file may be empty. It is kept as
+         *     long as a job refers to it, and for a day at least.
+         */
+        post: operations["upload_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what your webhooks are signed with
+         * @description Made when it is first asked for. Whoever receives your webhooks needs it, and nobody else.
+         */
+        get: operations["get_secret"];
+        put?: never;
+        /**
+         * Rotate what your webhooks are signed with
+         * @description The one before signs along for a day, so that no receiver misses an event. Rotating twice within it ends that.
+         */
+        post: operations["rotate_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workers": {
         parameters: {
             query?: never;
@@ -230,6 +490,29 @@ export interface components {
             started_at: string | null;
             worker: string | null;
         };
+        /** BatchedJob */
+        BatchedJob: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["JobState"];
+            urls: components["schemas"]["JobUrls"];
+        };
+        /**
+         * BatchSubmission
+         * @description Jobs to be run, stored all or not at all.
+         */
+        BatchSubmission: {
+            jobs: components["schemas"]["Submission"][];
+        };
+        /**
+         * BatchView
+         * @description What was submitted together, in the order of its submission.
+         */
+        BatchView: {
+            /** Format: uuid */
+            batch_id: string;
+            jobs: components["schemas"]["BatchedJob"][];
+        };
         /** Checks */
         Checks: {
             /**
@@ -245,11 +528,107 @@ export interface components {
             };
         };
         /**
+         * DeadLetterPage
+         * @description Newest first, without their data. `next_cursor` is null on the last page.
+         */
+        DeadLetterPage: {
+            dead_letters: components["schemas"]["DeadLetterView"][];
+            next_cursor: string | null;
+        };
+        /**
+         * DeadLetterView
+         * @description A message that nobody could read.
+         */
+        DeadLetterView: {
+            /** @description Of the message, as it came. */
+            attributes: {
+                [key: string]: string;
+            };
+            /** @description What it says. Not in lists. */
+            data?: string;
+            /**
+             * @description `utf-8`: `data` is its text; `base64`: it is none. Not in lists.
+             * @enum {unknown}
+             */
+            encoding?: "base64" | "utf-8";
+            /** Format: uuid */
+            id: string;
+            /** @description The one that it came through. */
+            queue: string;
+            /** @description Why it could not be read when it came. */
+            reason: string;
+            /** Format: date-time */
+            received_at: string;
+            /** @description Bytes of its data. */
+            size: number;
+        };
+        /**
+         * DeliveryList
+         * @description The oldest first.
+         */
+        DeliveryList: {
+            deliveries: components["schemas"]["DeliveryView"][];
+        };
+        /**
+         * DeliveryState
+         * @enum {unknown}
+         */
+        DeliveryState: "delivered" | "failed" | "pending";
+        /**
+         * DeliveryView
+         * @description An event that somebody is told of.
+         */
+        DeliveryView: {
+            /** Format: date-time */
+            created_at: string;
+            /** @example job.succeeded */
+            event: string;
+            /** @description When it was delivered, or given up. */
+            finished_at: string | null;
+            /**
+             * Format: uuid
+             * @description The `webhook-id`, the same in every try.
+             */
+            id: string;
+            /** @description Null once it is delivered or given up. */
+            next_try_at: string | null;
+            state: components["schemas"]["DeliveryState"];
+            tries: components["schemas"]["TryView"][];
+            url: string;
+        };
+        /**
          * ErrorCode
          * @description What a job's `error.code` says.
          * @enum {unknown}
          */
         ErrorCode: "execution_timeout" | "invalid_input" | "model_error" | "model_load_failed" | "out_of_memory" | "queue_expired" | "worker_lost";
+        /**
+         * EventList
+         * @description Some of a job's events, the oldest first.
+         */
+        EventList: {
+            events: components["schemas"]["EventView"][];
+            /** @description Of the last one here; ask for what is `after` it next. */
+            last_seq: number;
+        };
+        /**
+         * EventType
+         * @enum {unknown}
+         */
+        EventType: "log" | "metrics" | "progress" | "state";
+        /**
+         * EventView
+         * @description Something that happened to a job.
+         */
+        EventView: {
+            /** Format: date-time */
+            at: string;
+            /** @description `StateData`, `ProgressData`, `LogData` or `MetricsData`, as `type` says. */
+            data: Record<string, unknown>;
+            /** @description Counts the job's events, without holes. */
+            seq: number;
+            type: components["schemas"]["EventType"];
+        };
         /**
          * Fault
          * @description One thing wrong with a document. `path` is a JSON Pointer (RFC 6901) to the place, "" for the whole.
@@ -333,6 +712,24 @@ export interface components {
             /** @description Resolved when the job was submitted. */
             version: number;
         };
+        /**
+         * LogData
+         * @description level: debug, info, warning or error. What was left out is told here, too.
+         */
+        LogData: {
+            level: string;
+            message: string;
+        };
+        /**
+         * MetricsData
+         * @description values: finite numbers by their names. step: if the model counts them.
+         */
+        MetricsData: {
+            step: number | null;
+            values: {
+                [key: string]: number;
+            };
+        };
         /** ModelHealth */
         ModelHealth: {
             /** @description Why it failed to load. */
@@ -371,6 +768,15 @@ export interface components {
             versions: components["schemas"]["VersionView"][];
         };
         /**
+         * PercentilesView
+         * @description Seconds; null where no job of the queue has been done within the last hour.
+         */
+        PercentilesView: {
+            p50: number | null;
+            p95: number | null;
+            p99: number | null;
+        };
+        /**
          * Problem
          * @description An error (RFC 9457). `code` is stable; `errors` say what is wrong with a request, and where.
          */
@@ -390,6 +796,25 @@ export interface components {
             /** @default null */
             message?: string | null;
         };
+        /** ProgressData */
+        ProgressData: {
+            fraction: number;
+            message: string | null;
+        };
+        /** QueueView */
+        QueueView: {
+            /** @description The unfinished ones are a second old at most, the finished ones 30 s. Where counting takes long, twenty times as old as it takes. */
+            counts: components["schemas"]["StateCounts"];
+            /** @description Jobs that succeeded or failed within the last minute. */
+            done_per_minute: number;
+            /** @description Seconds that the oldest waits. null: none does. */
+            oldest_waiting: number | null;
+            queue: string;
+            /** @description From the start of the last attempt to its end. */
+            running: components["schemas"]["PercentilesView"];
+            /** @description From being due in the queue, the latest time, to the start of the work. */
+            waiting: components["schemas"]["PercentilesView"];
+        };
         /**
          * Readiness
          * @description `unavailable` (503): the database does not answer. `degraded` (200): the broker does not, or a model failed.
@@ -399,6 +824,18 @@ export interface components {
             /** @enum {unknown} */
             status: "degraded" | "ok" | "unavailable";
         };
+        /**
+         * SecretView
+         * @description What the webhooks of an owner are signed with.
+         */
+        SecretView: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Until then the one before it signs along. */
+            previous_until: string | null;
+            /** @description `whsec_` and the base64 of 32 random bytes. */
+            secret: string;
+        };
         /** ServedModelView */
         ServedModelView: {
             error: string | null;
@@ -407,18 +844,49 @@ export interface components {
             version: number;
         };
         /**
+         * StateCounts
+         * @description Jobs of each state. Of the finished ones those that are still kept.
+         */
+        StateCounts: {
+            cancelled: number;
+            cancelling: number;
+            expired: number;
+            failed: number;
+            queued: number;
+            running: number;
+            succeeded: number;
+        };
+        /**
+         * StateData
+         * @description What the job has become. attempt: of the latest claim; 0 before the first.
+         */
+        StateData: {
+            attempt: number;
+            state: components["schemas"]["JobState"];
+        };
+        /**
+         * StatsView
+         * @description Each queue, by name. Percentiles are of the latest 1,000 jobs that it has done, of the last hour at most.
+         */
+        StatsView: {
+            queues: components["schemas"]["QueueView"][];
+        };
+        /**
          * Submission
          * @description A job to be run. What is left out is the model's default, or else the system's.
          */
         Submission: {
             /** @default null */
             execution_timeout?: number | null;
-            /** @description What the model is given: JSON that fits its `input_schema`. */
+            /** @description What the model is given: JSON that fits its `input_schema`, or `{"upload": "<id>"}` of an upload with such a document. */
             input: unknown;
             /** @default null */
             max_attempts?: number | null;
-            /** @description Any JSON object. Given back with the job, never looked into. */
-            metadata?: unknown;
+            /**
+             * @description Any JSON object. Given back with the job, never looked into.
+             * @default null
+             */
+            metadata?: Record<string, unknown> | null;
             /**
              * @description See /v1/models.
              * @example digits
@@ -430,12 +898,42 @@ export interface components {
             task?: components["schemas"]["Task"];
             /** @default null */
             version?: number | null;
+            /** @default null */
+            webhook?: components["schemas"]["Webhook"] | null;
         };
         /**
          * Task
          * @enum {unknown}
          */
         Task: "inference" | "training";
+        /** TryView */
+        TryView: {
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            /** @description What went wrong; null: nothing. */
+            error: string | null;
+            /** @description How long it took. */
+            seconds: number;
+            /** @description Of the answer; null: there was none. */
+            status: number | null;
+        };
+        /**
+         * UploadView
+         * @description A file that was stored. An input says `{"upload": id}` in its place.
+         */
+        UploadView: {
+            /** @description What its content looks like, whatever the client said of it. */
+            content_type: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Of its content, in hexadecimal. */
+            sha256: string;
+            /** @description Bytes. */
+            size: number;
+        };
         /** VersionView */
         VersionView: {
             /** @description Whether a submission without a version gets this one. */
@@ -448,6 +946,24 @@ export interface components {
             state: components["schemas"]["ModelState"];
             version: number;
         };
+        /**
+         * Webhook
+         * @description Who is to be told when the job has ended. All four events if they are left out.
+         */
+        Webhook: {
+            /** @default null */
+            events?: components["schemas"]["WebhookEvent"][] | null;
+            /**
+             * @description https://, on the public internet.
+             * @example https://example.com
+             */
+            url: string;
+        };
+        /**
+         * WebhookEvent
+         * @enum {unknown}
+         */
+        WebhookEvent: "job.cancelled" | "job.expired" | "job.failed" | "job.succeeded";
         /**
          * WorkerList
          * @description The live ones, and those that died within the last hour.
@@ -500,7 +1016,95 @@ export interface operations {
                      *       "status": "ok"
                      *     }
                      */
-                    "application/json": unknown;
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                    };
+                };
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In Prometheus' text format. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example # HELP torchrelay_queue_jobs Unfinished jobs of a queue.
+                     *     # TYPE torchrelay_queue_jobs gauge
+                     *     torchrelay_queue_jobs{queue="text-embedding",state="queued"} 41.0
+                     */
+                    "text/plain": string;
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -528,7 +1132,8 @@ export interface operations {
                      *         "broker": "ok",
                      *         "models": {
                      *           "digits": {
-                     *             "state": "ready"
+                     *             "state": "ready",
+                     *             "error": null
                      *           }
                      *         }
                      *       }
@@ -543,7 +1148,510 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "unavailable",
+                     *       "checks": {
+                     *         "database": "unavailable",
+                     *         "broker": "ok",
+                     *         "models": {}
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description Only those of this queue. */
+                queue?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of dead letters, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dead_letters": [
+                     *         {
+                     *           "id": "6f0c2f0e-6a3b-5d0f-9a53-0d7c2b9f4e11",
+                     *           "queue": "digits",
+                     *           "reason": "version 2 of the message, where 1 is understood",
+                     *           "received_at": "2026-01-05T09:30:00.120000Z",
+                     *           "size": 76,
+                     *           "attributes": {
+                     *             "model": "digits",
+                     *             "task": "inference"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The parameters do not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:does_not_fit",
+                     *       "title": "The request does not fit",
+                     *       "status": 422,
+                     *       "detail": "The parameters do not fit.",
+                     *       "code": "does_not_fit"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gave it. */
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The letter. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6f0c2f0e-6a3b-5d0f-9a53-0d7c2b9f4e11",
+                     *       "queue": "digits",
+                     *       "reason": "version 2 of the message, where 1 is understood",
+                     *       "received_at": "2026-01-05T09:30:00.120000Z",
+                     *       "size": 76,
+                     *       "attributes": {
+                     *         "model": "digits",
+                     *         "task": "inference"
+                     *       },
+                     *       "data": "{\"v\": 2, \"job_id\": \"0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55\", \"publish_no\": 1}",
+                     *       "encoding": "utf-8"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeadLetterView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such dead letter: deleted, redriven, or past its retention. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such dead letter: deleted, redriven, or past its retention.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gave it. */
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such dead letter: deleted, redriven, or past its retention. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such dead letter: deleted, redriven, or past its retention.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redrive_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gave it. */
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The letter's job, to be published anew. The letter is gone. */
+            202: {
+                headers: {
+                    /** @description Seconds to wait before asking again, from 1 to 60: an estimate of when the job has finished. Only until then. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *       "task": "inference",
+                     *       "model": "digits",
+                     *       "version": 3,
+                     *       "state": "queued",
+                     *       "queue": "digits",
+                     *       "progress": null,
+                     *       "attempt": 0,
+                     *       "charged": 0,
+                     *       "max_attempts": 3,
+                     *       "result": null,
+                     *       "result_url": null,
+                     *       "error": null,
+                     *       "metadata": {
+                     *         "page": 12
+                     *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
+                     *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "started_at": null,
+                     *       "finished_at": null,
+                     *       "queue_deadline": "2026-01-06T09:30:00.120000Z",
+                     *       "purge_at": null,
+                     *       "urls": {
+                     *         "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *         "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
+                     *         "cancel": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/cancel",
+                     *         "retry": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/retry",
+                     *         "events": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/events"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such dead letter: deleted, redriven, or past its retention. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such dead letter: deleted, redriven, or past its retention.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It still cannot be read (`unreadable_message`), or its job is gone, does not wait any more, or has been published again since (`wrong_state`). The detail says which; the letter stays. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "It still cannot be read (`unreadable_message`), or its job is gone, does not wait any more, or has been published again since (`wrong_state`). The detail says which; the letter stays.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -586,12 +1694,17 @@ export interface operations {
                      *           "version": 3,
                      *           "state": "succeeded",
                      *           "queue": "digits",
+                     *           "progress": null,
                      *           "attempt": 1,
                      *           "charged": 0,
                      *           "max_attempts": 3,
+                     *           "result_url": null,
+                     *           "error": null,
                      *           "metadata": {
                      *             "page": 12
                      *           },
+                     *           "batch_id": null,
+                     *           "queue_position": null,
                      *           "created_at": "2026-01-05T09:30:00.120000Z",
                      *           "started_at": "2026-01-05T09:30:00.190000Z",
                      *           "finished_at": "2026-01-05T09:30:00.230000Z",
@@ -605,10 +1718,51 @@ export interface operations {
                      *             "events": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/events"
                      *           }
                      *         }
-                     *       ]
+                     *       ],
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The parameters do not fit. */
@@ -617,15 +1771,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:does_not_fit",
+                     *       "title": "The request does not fit",
+                     *       "status": 422,
+                     *       "detail": "The parameters do not fit.",
+                     *       "code": "does_not_fit"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
             503: {
                 headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -635,6 +1809,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description 1 to 255 characters of your own making, bare or quoted. The same submission with the same key is stored once; sent again, it is answered with what there is of it now. Kept as long as the job.
+                 * @example 5f9f0b3e-order-4711
+                 */
+                "Idempotency-Key"?: string;
                 /**
                  * @description `wait=N`: answer when the job has finished, or after N seconds (at most 60). Ignored if malformed.
                  * @example wait=10
@@ -660,37 +1839,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description The job is stored, and will run. */
-            202: {
-                headers: {
-                    /** @description Where the job is. */
-                    Location?: string;
-                    /** @description What was heeded of `Prefer`. */
-                    "Preference-Applied"?: string;
-                    /** @description Seconds to wait before asking again; only while the job is unfinished. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
                     /**
                      * @example {
                      *       "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
                      *       "task": "inference",
                      *       "model": "digits",
                      *       "version": 3,
-                     *       "state": "queued",
+                     *       "state": "succeeded",
                      *       "queue": "digits",
-                     *       "attempt": 0,
+                     *       "progress": null,
+                     *       "attempt": 1,
                      *       "charged": 0,
                      *       "max_attempts": 3,
+                     *       "result": {
+                     *         "digit": 7,
+                     *         "probabilities": [
+                     *           0,
+                     *           0,
+                     *           0,
+                     *           0.01,
+                     *           0,
+                     *           0,
+                     *           0,
+                     *           0.98,
+                     *           0,
+                     *           0.01
+                     *         ]
+                     *       },
+                     *       "result_url": null,
+                     *       "error": null,
                      *       "metadata": {
                      *         "page": 12
                      *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
                      *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "started_at": "2026-01-05T09:30:00.190000Z",
+                     *       "finished_at": "2026-01-05T09:30:00.230000Z",
                      *       "queue_deadline": "2026-01-06T09:30:00.120000Z",
+                     *       "purge_at": "2026-01-12T09:30:00.230000Z",
                      *       "urls": {
                      *         "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
                      *         "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
@@ -703,12 +1890,112 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
-            /** @description The body is not JSON. */
+            /** @description The job is stored, and will run. */
+            202: {
+                headers: {
+                    /** @description `true` where it had been submitted before. Absent otherwise. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description Where the job is. */
+                    Location?: string;
+                    /** @description What was heeded of `Prefer`. */
+                    "Preference-Applied"?: string;
+                    /** @description Seconds to wait before asking again, from 1 to 60: an estimate of when the job has finished. Only until then. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *       "task": "inference",
+                     *       "model": "digits",
+                     *       "version": 3,
+                     *       "state": "queued",
+                     *       "queue": "digits",
+                     *       "progress": null,
+                     *       "attempt": 0,
+                     *       "charged": 0,
+                     *       "max_attempts": 3,
+                     *       "result": null,
+                     *       "result_url": null,
+                     *       "error": null,
+                     *       "metadata": {
+                     *         "page": 12
+                     *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
+                     *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "started_at": null,
+                     *       "finished_at": null,
+                     *       "queue_deadline": "2026-01-06T09:30:00.120000Z",
+                     *       "purge_at": null,
+                     *       "urls": {
+                     *         "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *         "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
+                     *         "cancel": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/cancel",
+                     *         "retry": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/retry",
+                     *         "events": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/events"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description The body is not JSON, or the Idempotency-Key cannot be one. */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:malformed_body",
+                     *       "title": "The body is not JSON",
+                     *       "status": 400,
+                     *       "detail": "The body is not JSON, or the Idempotency-Key cannot be one.",
+                     *       "code": "malformed_body"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -718,6 +2005,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such model, or no such version of it.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not come to its end. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:body_too_slow",
+                     *       "title": "The body does not come",
+                     *       "status": 408,
+                     *       "detail": "The body did not come to its end.",
+                     *       "code": "body_too_slow"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The first submission with this Idempotency-Key is still being stored. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "The first submission with this Idempotency-Key is still being stored.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -727,6 +2059,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:body_too_large",
+                     *       "title": "The body is too large",
+                     *       "status": 413,
+                     *       "detail": "The input is too large to stand in a submission.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -736,24 +2077,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unsupported_media_type",
+                     *       "title": "The body must be JSON",
+                     *       "status": 415,
+                     *       "detail": "The body says that it is not JSON.",
+                     *       "code": "unsupported_media_type"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not a submission, or its input does not fit the model. */
+            /** @description The body is not a submission, its input does not fit the model, or the Idempotency-Key came with another body before. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:does_not_fit",
+                     *       "title": "The request does not fit",
+                     *       "status": 422,
+                     *       "detail": "The body is not a submission, its input does not fit the model, or the Idempotency-Key came with another body before.",
+                     *       "code": "does_not_fit"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer; `Retry-After` says when to try again. */
-            503: {
+            /** @description You submit too fast (`rate_limited`), or have too many jobs waiting (`too_many_waiting`); `Retry-After` says when to try again. */
+            429: {
                 headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:rate_limited",
+                     *       "title": "You submit too fast",
+                     *       "status": 429,
+                     *       "detail": "You submit too fast (`rate_limited`), or have too many jobs waiting (`too_many_waiting`); `Retry-After` says when to try again.",
+                     *       "code": "rate_limited"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue is full (`queue_full`), or the database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The queue is full (`queue_full`), or the database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -794,7 +2184,7 @@ export interface operations {
                     ETag?: string;
                     /** @description What was heeded of `Prefer`. */
                     "Preference-Applied"?: string;
-                    /** @description Seconds to wait before asking again; only while the job is unfinished. */
+                    /** @description Seconds to wait before asking again, from 1 to 60: an estimate of when the job has finished. Only until then. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -807,6 +2197,7 @@ export interface operations {
                      *       "version": 3,
                      *       "state": "succeeded",
                      *       "queue": "digits",
+                     *       "progress": null,
                      *       "attempt": 1,
                      *       "charged": 0,
                      *       "max_attempts": 3,
@@ -825,9 +2216,13 @@ export interface operations {
                      *           0.01
                      *         ]
                      *       },
+                     *       "result_url": null,
+                     *       "error": null,
                      *       "metadata": {
                      *         "page": 12
                      *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
                      *       "created_at": "2026-01-05T09:30:00.120000Z",
                      *       "started_at": "2026-01-05T09:30:00.190000Z",
                      *       "finished_at": "2026-01-05T09:30:00.230000Z",
@@ -854,12 +2249,61 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such job, or not yours. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -869,15 +2313,152 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:does_not_fit",
+                     *       "title": "The request does not fit",
+                     *       "status": 422,
+                     *       "detail": "The parameters do not fit.",
+                     *       "code": "does_not_fit"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
             503: {
                 headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the submission's answer gave it. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job is gone, with its result, its events and the log of its webhooks. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such job, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job has not finished: cancel it first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "The job has not finished: cancel it first.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -909,6 +2490,7 @@ export interface operations {
                      *       "version": 3,
                      *       "state": "cancelled",
                      *       "queue": "digits",
+                     *       "progress": null,
                      *       "attempt": 1,
                      *       "charged": 0,
                      *       "max_attempts": 3,
@@ -927,9 +2509,13 @@ export interface operations {
                      *           0.01
                      *         ]
                      *       },
+                     *       "result_url": null,
+                     *       "error": null,
                      *       "metadata": {
                      *         "page": 12
                      *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
                      *       "created_at": "2026-01-05T09:30:00.120000Z",
                      *       "started_at": "2026-01-05T09:30:00.190000Z",
                      *       "finished_at": "2026-01-05T09:30:00.230000Z",
@@ -950,12 +2536,86 @@ export interface operations {
             /** @description The job is being stopped. */
             202: {
                 headers: {
-                    /** @description Seconds to wait before asking again; only while the job is unfinished. */
+                    /** @description Seconds to wait before asking again, from 1 to 60: an estimate of when the job has finished. Only until then. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *       "task": "inference",
+                     *       "model": "digits",
+                     *       "version": 3,
+                     *       "state": "cancelling",
+                     *       "queue": "digits",
+                     *       "progress": null,
+                     *       "attempt": 1,
+                     *       "charged": 0,
+                     *       "max_attempts": 3,
+                     *       "result": null,
+                     *       "result_url": null,
+                     *       "error": null,
+                     *       "metadata": {
+                     *         "page": 12
+                     *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
+                     *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "started_at": "2026-01-05T09:30:00.190000Z",
+                     *       "finished_at": null,
+                     *       "queue_deadline": "2026-01-06T09:30:00.120000Z",
+                     *       "purge_at": null,
+                     *       "urls": {
+                     *         "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *         "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
+                     *         "cancel": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/cancel",
+                     *         "retry": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/retry",
+                     *         "events": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/events"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such job, or not yours. */
@@ -964,6 +2624,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -973,15 +2642,221 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "The job has finished otherwise.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
             503: {
                 headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_events: {
+        parameters: {
+            query?: {
+                /** @description The number of the last event that you have. */
+                after?: number;
+            };
+            header?: {
+                /**
+                 * @description The same, as browsers send it when they connect again. Of a stream it counts instead.
+                 * @example 2
+                 */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description As the submission's answer gave it. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, or a stream of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "seq": 2,
+                     *           "type": "state",
+                     *           "at": "2026-01-05T09:30:00.190000Z",
+                     *           "data": {
+                     *             "state": "running",
+                     *             "attempt": 1
+                     *           }
+                     *         },
+                     *         {
+                     *           "seq": 3,
+                     *           "type": "metrics",
+                     *           "at": "2026-01-05T09:30:04.020000Z",
+                     *           "data": {
+                     *             "values": {
+                     *               "loss": 0.31
+                     *             },
+                     *             "step": 1
+                     *           }
+                     *         },
+                     *         {
+                     *           "seq": 4,
+                     *           "type": "log",
+                     *           "at": "2026-01-05T09:30:04.030000Z",
+                     *           "data": {
+                     *             "level": "info",
+                     *             "message": "epoch 1 of 5 has ended"
+                     *           }
+                     *         },
+                     *         {
+                     *           "seq": 5,
+                     *           "type": "progress",
+                     *           "at": "2026-01-05T09:30:04.040000Z",
+                     *           "data": {
+                     *             "fraction": 0.2,
+                     *             "message": "epoch 2 of 5"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "last_seq": 5
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventList"];
+                    /**
+                     * @example id: 2
+                     *     event: state
+                     *     data: {"seq":2,"type":"state","at":"2026-01-05T09:30:00.190000Z","data":{"state":"running","attempt":1}}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Only as a stream: the job has finished, and there is nothing newer. Do not connect again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such job, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `after` or `Last-Event-ID` is no number. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:does_not_fit",
+                     *       "title": "The request does not fit",
+                     *       "status": 422,
+                     *       "detail": "`after` or `Last-Event-ID` is no number.",
+                     *       "code": "does_not_fit"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -990,7 +2865,28 @@ export interface operations {
     get_result: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The `ETag` that the result must have.
+                 * @example "9f86d081"
+                 */
+                "If-Match"?: string;
+                /**
+                 * @description The `ETag` of the result that you have.
+                 * @example "9f86d081"
+                 */
+                "If-None-Match"?: string;
+                /**
+                 * @description The `ETag` of what you have of it: the whole result, if that is another one.
+                 * @example "9f86d081"
+                 */
+                "If-Range"?: string;
+                /**
+                 * @description One range of bytes. Several, and what is none, are ignored.
+                 * @example bytes=0-1023
+                 */
+                Range?: string;
+            };
             path: {
                 /** @description As the submission's answer gave it. */
                 job_id: string;
@@ -1002,6 +2898,10 @@ export interface operations {
             /** @description The bare result, as the model gave it. */
             200: {
                 headers: {
+                    /** @description `bytes`. */
+                    "Accept-Ranges"?: string;
+                    /** @description The SHA-256 of the result. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1025,12 +2925,84 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description The part that `Range` asks for. */
+            206: {
+                headers: {
+                    /** @description Which bytes these are, and of how many. */
+                    "Content-Range"?: string;
+                    /** @description The SHA-256 of the result. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {"digit": 7, "prob */
+                    "application/json": unknown;
+                };
+            };
+            /** @description You have it, as `If-None-Match` says. */
+            304: {
+                headers: {
+                    /** @description The SHA-256 of the result. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such job, or not yours. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1040,6 +3012,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "The job has not finished, or ended without a result.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1049,15 +3030,71 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:result_gone",
+                     *       "title": "The result has been purged",
+                     *       "status": 410,
+                     *       "detail": "The result has been purged.",
+                     *       "code": "result_gone"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer; `Retry-After` says when to try again. */
-            503: {
+            /** @description The result is not the one that `If-Match` names. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:precondition_failed",
+                     *       "title": "It is another one",
+                     *       "status": 412,
+                     *       "detail": "The result is not the one that `If-Match` names.",
+                     *       "code": "precondition_failed"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The part begins behind the end; `Content-Range` says where that is. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:range_not_satisfiable",
+                     *       "title": "There is no such part",
+                     *       "status": 416,
+                     *       "detail": "The part begins behind the end; `Content-Range` says where that is.",
+                     *       "code": "range_not_satisfiable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store of large results, does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database, or the store of large results, does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1078,7 +3115,7 @@ export interface operations {
             /** @description The same job, queued again. */
             202: {
                 headers: {
-                    /** @description Seconds to wait before asking again; only while the job is unfinished. */
+                    /** @description Seconds to wait before asking again, from 1 to 60: an estimate of when the job has finished. Only until then. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1091,14 +3128,23 @@ export interface operations {
                      *       "version": 3,
                      *       "state": "queued",
                      *       "queue": "digits",
+                     *       "progress": null,
                      *       "attempt": 0,
                      *       "charged": 0,
                      *       "max_attempts": 3,
+                     *       "result": null,
+                     *       "result_url": null,
+                     *       "error": null,
                      *       "metadata": {
                      *         "page": 12
                      *       },
+                     *       "batch_id": null,
+                     *       "queue_position": null,
                      *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "started_at": null,
+                     *       "finished_at": null,
                      *       "queue_deadline": "2026-01-06T09:30:00.120000Z",
+                     *       "purge_at": null,
                      *       "urls": {
                      *         "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
                      *         "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
@@ -1111,12 +3157,61 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such job, or not yours. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1126,15 +3221,428 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "The job is not failed, cancelled or expired.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
             503: {
                 headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the submission's answer gave it. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its deliveries, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "id": "7f1c9d8e-93a4-4b5e-8f57-0c6d3f1f2a10",
+                     *           "event": "job.succeeded",
+                     *           "url": "https://example.com/hook",
+                     *           "state": "delivered",
+                     *           "tries": [
+                     *             {
+                     *               "at": "2026-01-05T09:30:00.240000Z",
+                     *               "status": 503,
+                     *               "error": "answered with 503",
+                     *               "seconds": 0.08
+                     *             },
+                     *             {
+                     *               "at": "2026-01-05T09:30:05.310000Z",
+                     *               "status": 204,
+                     *               "error": null,
+                     *               "seconds": 0.05
+                     *             }
+                     *           ],
+                     *           "next_try_at": null,
+                     *           "created_at": "2026-01-05T09:30:00.230000Z",
+                     *           "finished_at": "2026-01-05T09:30:05.360000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such job, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such job, or not yours.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submit_batch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 characters of your own making, bare or quoted. The same submission with the same key is stored once; sent again, it is answered with what there is of it now. Kept as long as the job.
+                 * @example 5f9f0b3e-order-4711
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "jobs": [
+                 *         {
+                 *           "model": "text-embedding",
+                 *           "input": {
+                 *             "texts": [
+                 *               "The first of two."
+                 *             ]
+                 *           }
+                 *         },
+                 *         {
+                 *           "model": "text-embedding",
+                 *           "input": {
+                 *             "texts": [
+                 *               "The second."
+                 *             ]
+                 *           },
+                 *           "metadata": {
+                 *             "page": 2
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["BatchSubmission"];
+            };
+        };
+        responses: {
+            /** @description All jobs are stored, and will run. In the order of the submission. */
+            202: {
+                headers: {
+                    /** @description `true` where it had been submitted before. Absent otherwise. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c54",
+                     *       "jobs": [
+                     *         {
+                     *           "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *           "state": "queued",
+                     *           "urls": {
+                     *             "self": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55",
+                     *             "result": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/result",
+                     *             "cancel": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/cancel",
+                     *             "retry": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/retry",
+                     *             "events": "/v1/jobs/0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c55/events"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description The body is not JSON, or the Idempotency-Key cannot be one. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:malformed_body",
+                     *       "title": "The body is not JSON",
+                     *       "status": 400,
+                     *       "detail": "The body is not JSON, or the Idempotency-Key cannot be one.",
+                     *       "code": "malformed_body"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not come to its end. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:body_too_slow",
+                     *       "title": "The body does not come",
+                     *       "status": 408,
+                     *       "detail": "The body did not come to its end.",
+                     *       "code": "body_too_slow"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The first batch with this Idempotency-Key is still being stored. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:wrong_state",
+                     *       "title": "The job's state does not allow this",
+                     *       "status": 409,
+                     *       "detail": "The first batch with this Idempotency-Key is still being stored.",
+                     *       "code": "wrong_state"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large, or the input of one job is; `detail` says which. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:body_too_large",
+                     *       "title": "The body is too large",
+                     *       "status": 413,
+                     *       "detail": "The body is too large, or the input of one job is; `detail` says which.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body says that it is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unsupported_media_type",
+                     *       "title": "The body must be JSON",
+                     *       "status": 415,
+                     *       "detail": "The body says that it is not JSON.",
+                     *       "code": "unsupported_media_type"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a batch, or some of its jobs do not fit: `errors` says which and why, a model that there is not among it. Or the Idempotency-Key came with another body before. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:does_not_fit",
+                     *       "title": "The request does not fit",
+                     *       "status": 422,
+                     *       "detail": "Not a batch, or some of its jobs do not fit: `errors` says which and why, a model that there is not among it. Or the Idempotency-Key came with another body before.",
+                     *       "code": "does_not_fit"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You submit too fast (`rate_limited`), or have too many jobs waiting (`too_many_waiting`); `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:rate_limited",
+                     *       "title": "You submit too fast",
+                     *       "status": 429,
+                     *       "detail": "You submit too fast (`rate_limited`), or have too many jobs waiting (`too_many_waiting`); `Retry-After` says when to try again.",
+                     *       "code": "rate_limited"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue is full (`queue_full`), or the database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The queue is full (`queue_full`), or the database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1170,7 +3678,9 @@ export interface operations {
                      *               "version": 1,
                      *               "state": "ready",
                      *               "default": true,
-                     *               "live_workers": 1
+                     *               "metrics": null,
+                     *               "live_workers": 1,
+                     *               "error": null
                      *             }
                      *           ],
                      *           "input_schema": {
@@ -1203,6 +3713,7 @@ export interface operations {
                      *               }
                      *             }
                      *           },
+                     *           "training_schema": null,
                      *           "example": {
                      *             "texts": [
                      *               "The job outlives the connection."
@@ -1216,12 +3727,63 @@ export interface operations {
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
-            /** @description The database does not answer; `Retry-After` says when to try again. */
-            503: {
+            /** @description No credentials, or none that are good. */
+            401: {
                 headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1258,7 +3820,9 @@ export interface operations {
                      *           "version": 1,
                      *           "state": "ready",
                      *           "default": true,
-                     *           "live_workers": 1
+                     *           "metrics": null,
+                     *           "live_workers": 1,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "input_schema": {
@@ -1291,6 +3855,7 @@ export interface operations {
                      *           }
                      *         }
                      *       },
+                     *       "training_schema": null,
                      *       "example": {
                      *         "texts": [
                      *           "The job outlives the connection."
@@ -1302,21 +3867,696 @@ export interface operations {
                     "application/json": components["schemas"]["ModelView"];
                 };
             };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model; the detail names those there are. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such model; the detail names those there are.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer; `Retry-After` says when to try again. */
             503: {
                 headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promote_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's name. */
+                name: string;
+                /** @description Which of its versions. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model, with its new default. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "text-embedding",
+                     *       "description": "Sentence vectors from all-MiniLM-L6-v2.",
+                     *       "queue": "text-embedding",
+                     *       "tasks": [
+                     *         "inference"
+                     *       ],
+                     *       "versions": [
+                     *         {
+                     *           "version": 1,
+                     *           "state": "ready",
+                     *           "default": true,
+                     *           "metrics": null,
+                     *           "live_workers": 1,
+                     *           "error": null
+                     *         }
+                     *       ],
+                     *       "input_schema": {
+                     *         "type": "object",
+                     *         "required": [
+                     *           "texts"
+                     *         ],
+                     *         "properties": {
+                     *           "texts": {
+                     *             "type": "array",
+                     *             "items": {
+                     *               "type": "string"
+                     *             },
+                     *             "minItems": 1,
+                     *             "maxItems": 10000
+                     *           }
+                     *         }
+                     *       },
+                     *       "output_schema": {
+                     *         "type": "object",
+                     *         "properties": {
+                     *           "embeddings": {
+                     *             "type": "array",
+                     *             "items": {
+                     *               "type": "array",
+                     *               "items": {
+                     *                 "type": "number"
+                     *               }
+                     *             }
+                     *           }
+                     *         }
+                     *       },
+                     *       "training_schema": null,
+                     *       "example": {
+                     *         "texts": [
+                     *           "The job outlives the connection."
+                     *         ]
+                     *       },
+                     *       "live_workers": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such model, or no such version of it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unknown_job",
+                     *       "title": "No such job",
+                     *       "status": 404,
+                     *       "detail": "No such model, or no such version of it.",
+                     *       "code": "unknown_job"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each queue, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queues": [
+                     *         {
+                     *           "queue": "text-embedding",
+                     *           "counts": {
+                     *             "queued": 41,
+                     *             "running": 32,
+                     *             "cancelling": 0,
+                     *             "succeeded": 120493,
+                     *             "failed": 12,
+                     *             "cancelled": 3,
+                     *             "expired": 0
+                     *           },
+                     *           "oldest_waiting": 1.84,
+                     *           "done_per_minute": 912,
+                     *           "waiting": {
+                     *             "p50": 0.62,
+                     *             "p95": 1.71,
+                     *             "p99": 2.05
+                     *           },
+                     *           "running": {
+                     *             "p50": 1.13,
+                     *             "p95": 1.2,
+                     *             "p99": 1.61
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StatsView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description With a filename; the field may have any name.
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The file is stored. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199f3a2-7c1b-7d40-9b6e-2f1d8f0a4c56",
+                     *       "size": 48213,
+                     *       "content_type": "image/png",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description The form cannot be read, or does not have one file and nothing else. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:malformed_form",
+                     *       "title": "The form cannot be used",
+                     *       "status": 400,
+                     *       "detail": "The form cannot be read, or does not have one file and nothing else.",
+                     *       "code": "malformed_form"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly, or did not come to its end. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:body_too_slow",
+                     *       "title": "The body does not come",
+                     *       "status": 408,
+                     *       "detail": "The body came too slowly, or did not come to its end.",
+                     *       "code": "body_too_slow"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is too large; `detail` says how large one may be. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:body_too_large",
+                     *       "title": "The body is too large",
+                     *       "status": 413,
+                     *       "detail": "The file is too large; `detail` says how large one may be.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body has a Content-Encoding: nothing is decoded here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:encoded_body",
+                     *       "title": "The body must not be encoded",
+                     *       "status": 415,
+                     *       "detail": "The body has a Content-Encoding: nothing is decoded here.",
+                     *       "code": "encoded_body"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store for files or the database does not answer, or too many uploads are under way; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:blobs_unavailable",
+                     *       "title": "The store for files does not answer",
+                     *       "status": 503,
+                     *       "detail": "The store for files or the database does not answer, or too many uploads are under way; `Retry-After` says when to try again.",
+                     *       "code": "blobs_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw1bNzF0pKcXo=",
+                     *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "previous_until": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecretView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw1bNzF0pKcXo=",
+                     *       "created_at": "2026-01-05T09:30:00.120000Z",
+                     *       "previous_until": "2026-01-06T09:30:00.120000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecretView"];
+                };
+            };
+            /** @description No credentials, or none that are good. */
+            401: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1351,7 +4591,8 @@ export interface operations {
                      *             {
                      *               "name": "text-embedding",
                      *               "version": 1,
-                     *               "state": "ready"
+                     *               "state": "ready",
+                     *               "error": null
                      *             }
                      *           ]
                      *         }
@@ -1361,12 +4602,63 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerList"];
                 };
             };
-            /** @description The database does not answer; `Retry-After` says when to try again. */
-            503: {
+            /** @description No credentials, or none that are good. */
+            401: {
                 headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:unauthenticated",
+                     *       "title": "Who are you?",
+                     *       "status": 401,
+                     *       "detail": "No credentials, or none that are good.",
+                     *       "code": "unauthenticated"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page. */
+            403: {
+                headers: {
+                    /** @description How to say who you are: `Bearer`, and what is wrong with what you sent. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:scope_too_small",
+                     *       "title": "Your credentials do not allow this",
+                     *       "status": 403,
+                     *       "detail": "Your credentials do not allow this. Where nobody is asked for any: the request was not meant for this host, or comes from another site's page.",
+                     *       "code": "scope_too_small"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:torchrelay:problem:database_unavailable",
+                     *       "title": "The database does not answer",
+                     *       "status": 503,
+                     *       "detail": "The database does not answer; `Retry-After` says when to try again.",
+                     *       "code": "database_unavailable"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
