@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from ml_service.model import LoadContext
 from ml_service.models.digits.model import Digits
+from ml_service.models.digits.version import VERSION
 from ml_service.models.text_embedding import TextEmbedding
 from ml_service.models.zero_shot_text import ZeroShotText
 
@@ -51,7 +52,7 @@ def zero_shot_text(no_files: LoadContext) -> ZeroShotText:
 @pytest.fixture(scope="session")
 def digits_files(weights: Path) -> Path:
     """The version folder that the training script leaves."""
-    return weights / "digits" / "1"
+    return weights / "digits" / str(VERSION)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import torch
 
 from ml_service.models.digits import weights
 from ml_service.models.digits.training import Samples, fit, samples, varied
+from ml_service.models.digits.version import VERSION
 
 
 def some() -> Samples:
@@ -15,10 +16,10 @@ def some() -> Samples:
 
 def test_the_script_leaves_a_small_version_with_its_accuracy(digits_files: Path) -> None:
     assert {path.name for path in digits_files.iterdir()} == {weights.WEIGHTS, weights.DESCRIPTION}
-    assert [path.name for path in digits_files.parent.iterdir()] == ["1"]
+    assert [path.name for path in digits_files.parent.iterdir()] == [str(VERSION)]
     assert (digits_files / weights.WEIGHTS).stat().st_size < 2**20
     description = tomllib.loads((digits_files / weights.DESCRIPTION).read_text())
-    assert (description["name"], description["version"]) == ("digits", 1)
+    assert (description["name"], description["version"]) == ("digits", VERSION)
     assert description["metrics"]["test_accuracy"] >= 0.98
     assert description["metrics"]["test_samples"] == 360
 
