@@ -24,7 +24,8 @@ def pixels() -> list[list[float]]:
 
 
 def picture() -> File:
-    return file(encoded(printed(7, 100, 80)))
+    """A 2, which any training reads: processors round otherwise, and the 7 of this font looks like a 3 after some."""
+    return file(encoded(printed(2, 100, 80)))
 
 
 def test_at_least_98_of_100_unseen_digits_are_read_right(digits: Digits) -> None:
@@ -71,7 +72,7 @@ def test_pixels_and_pictures_share_a_batch(digits: Digits) -> None:
     assert together[0].probabilities == pytest.approx(
         alone[0].probabilities, abs=1e-6
     )  # of another size: other roundings
-    assert together[1].digit == 7
+    assert together[1].digit == 2
 
 
 def test_blank_pixels_are_an_invalid_input(digits: Digits) -> None:
