@@ -33,7 +33,8 @@ class Publishing(Table):
         past = "UPDATE jobs SET publish_leased_until = now() - interval '1 s' WHERE publish_leased_until > now()"
         self.real.execute(past)
         for job in self.jobs:
-            job.becomes(job.row._replace(leased=False))
+            if not job.gone:
+                job.becomes(job.row._replace(leased=False))
 
     def sweep(self) -> None:
         leased = self.real(lease_unpublished(self.real.db, 1000))
@@ -86,7 +87,8 @@ class Publishing(Table):
     def back_offs_end(self) -> None:
         self.real.execute("UPDATE jobs SET available_at = now() - interval '1 s' WHERE available_at > now()")
         for job in self.jobs:
-            job.becomes(job.row._replace(due=True))
+            if not job.gone:
+                job.becomes(job.row._replace(due=True))
 
     # --- the broker (rules 5 and 11)
 
