@@ -10,8 +10,8 @@ from tests.chaos.load import Load
 
 RATE = 15.0  # jobs a second
 # A busy machine must not be taken for a dead worker: nobody is to die here.
-PATIENT = {"LEASE_SECONDS": "15", "HEARTBEAT_SECONDS": "2"}
-BETWEEN = 20  # jobs that are ordered between one restart and the next
+PATIENT = {"LEASE_SECONDS": "10", "HEARTBEAT_SECONDS": "2"}
+BETWEEN = 10  # jobs that are ordered between one restart and the next
 
 
 @pytest.mark.timeout(360)
