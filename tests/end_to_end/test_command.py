@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -80,7 +81,7 @@ async def test_a_large_picture_is_sent_ahead(system: tuple[LocalSystem, Client],
 
 async def test_the_commands_of_the_readme(system: tuple[LocalSystem, Client], tmp_path: Path) -> None:
     lines = [line.removeprefix("$ ") for line in from_readme("console").splitlines() if line.startswith("$ ")]
-    script = "\n".join(lines).replace(".venv/bin/torchrelay", f"{sys.executable} -m deploy.command")
+    script = "\n".join(lines).replace(".venv/bin/torchrelay", f"{shlex.quote(sys.executable)} -m deploy.command")
 
     status, out, err = await run(system[0], tmp_path, "bash", "-euc", script)
 

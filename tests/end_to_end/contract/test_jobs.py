@@ -272,9 +272,10 @@ async def test_deleting_is_for_good(hold: Hold, client: Client, http: httpx.Asyn
         problem(answer, 404)
 
 
-async def test_what_waits_too_long_expires(hold: Hold, http: httpx.AsyncClient) -> None:
+async def test_what_waits_too_long_expires(hold: Hold, client: Client, http: httpx.AsyncClient) -> None:
     """Past `queue_deadline` → expired, with `queue_expired`; `retry` → queued."""
     blocker = await hold()
+    await client.reaches(blocker["id"], "running")
     late = (await http.post("/v1/jobs", json=echo(queue_ttl=0.5))).json()
     ended = (await http.get(late["urls"]["self"], params={"wait": 30})).json()
     await http.post(blocker["urls"]["cancel"])

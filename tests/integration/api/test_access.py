@@ -29,11 +29,12 @@ GUARDED = [call for call in CALLS if call not in OPEN]
 NEEDS = {
     "POST /v1/models/{name}/versions/{version}/promote": Scope.ADMIN,
     "GET /metrics": Scope.ADMIN,
+    **{call: Scope.ADMIN for call in CALLS if "/dead-letters" in call},
     "GET /v1/webhook-secret": Scope.SUBMIT,  # made when it is first read
 }
 # What belongs to somebody; everything else in a path is known to everybody.
 THEIRS = {"job_id", "upload_id"}
-EVERYBODYS = {"name": "reverse", "version": "1"}
+EVERYBODYS = {"name": "reverse", "version": "1", "letter_id": "01990000-0000-7000-8000-000000000000"}
 OF_SOMEBODY = [call for call in GUARDED if THEIRS & set(re.findall(r"{(\w+)", call))]
 UPLOADS = "POST /v1/uploads"
 

@@ -10,8 +10,8 @@ from tests.integration.api.worker import HandWorker
 async def test_models_are_listed_by_name_with_all_that_a_form_needs(any_client: httpx.AsyncClient) -> None:
     models = (await any_client.get("/v1/models")).json()["models"]
 
-    assert [model["name"] for model in models] == ["anything", "reverse"]
-    reverse = models[1]
+    assert [model["name"] for model in models] == ["anything", "pictures", "reverse"]
+    reverse = models[2]
     assert reverse["versions"] == [
         {"version": 1, "state": "offline", "default": True, "metrics": None, "live_workers": 0, "error": None}
     ]

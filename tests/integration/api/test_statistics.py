@@ -35,8 +35,8 @@ async def test_statistics_are_of_each_queue(client: httpx.AsyncClient, submit: S
 
     queues = (await client.get("/v1/stats")).json()["queues"]
 
-    assert [queue["queue"] for queue in queues] == ["anything", "reverse"]
-    reverse = queues[1]
+    assert [queue["queue"] for queue in queues] == ["anything", "pictures", "reverse"]
+    reverse = queues[2]
     assert reverse["counts"] == {
         "queued": 1,
         "running": 1,
@@ -124,7 +124,7 @@ async def test_metrics_tell_how_many_dead_letters_are_kept(client: httpx.AsyncCl
     kept = {
         dict(labels)["queue"]: value for (name, labels), value in samples.items() if name == "torchrelay_dead_letters"
     }
-    assert kept == {"reverse": 2, "anything": 0, "forgotten": 1}
+    assert kept == {"reverse": 2, "anything": 0, "pictures": 0, "forgotten": 1}
 
 
 async def test_a_promoted_version_is_the_default(client: httpx.AsyncClient, db: Database) -> None:

@@ -12,10 +12,10 @@ from api_service.server import Server
 from deploy.client import AsyncClient, Client
 
 # The API of a test, with its database and a worker in the test's hands.
-from tests.integration.api.conftest import db, one, settings, worker
+from tests.integration.api.conftest import blob_folder, db, one, settings, worker
 from tests.integration.client.proxy import Proxy, proxy_to
 
-__all__ = ["db", "one", "settings", "worker"]
+__all__ = ["blob_folder", "db", "one", "settings", "worker"]
 
 
 class Caller:

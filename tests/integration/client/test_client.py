@@ -137,7 +137,7 @@ async def test_a_result_is_saved_to_a_file(caller: Caller, worker: HandWorker, t
 
 
 async def test_models_and_workers_are_described(caller: Caller, worker: HandWorker) -> None:
-    assert [model.name for model in await caller("models")] == ["anything", "reverse"]
+    assert [model.name for model in await caller("models")] == ["anything", "pictures", "reverse"]
     model = await caller("model", "reverse")
     assert (model.versions[0].version, model.input_schema["required"]) == (1, ["text"])
     (alive,) = await caller("workers")

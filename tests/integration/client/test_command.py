@@ -227,7 +227,7 @@ async def test_models_and_workers_are_shown(run: Run, worker: HandWorker) -> Non
     assert "Turns a text around." in listed.out
     assert "text string yes numbers array" in one.words
     assert """torchrelay submit reverse --input 'text:="abc"' --wait""" in one.out
-    assert [json.loads(line)["name"] for line in as_json.out.splitlines()] == ["anything", "reverse"]
+    assert [json.loads(line)["name"] for line in as_json.out.splitlines()] == ["anything", "pictures", "reverse"]
     assert "by hand alive cpu reverse 1 (ready)" in alive.words
 
 
@@ -237,7 +237,7 @@ async def test_queues_are_shown(run: Run, client: AsyncClient) -> None:
     shown, as_json = await run("stats"), await run("stats", "--json")
 
     assert "reverse 1 0 0 0" in shown.words
-    assert {queue["queue"] for queue in as_json.json["queues"]} == {"anything", "reverse"}
+    assert {queue["queue"] for queue in as_json.json["queues"]} == {"anything", "pictures", "reverse"}
 
 
 async def test_dead_letters_are_seen_to(run: Run, client: AsyncClient, db: Database) -> None:
