@@ -16,7 +16,7 @@ PER_INSERT = 250_000  # rows of one statement: a large one would keep its undo a
 _FILL = """
 INSERT INTO jobs (id, owner, task, model, version, queue, state, input, result, error, history, attempt, charged,
   max_attempts, published_at, available_at, queue_ttl, queue_deadline, execution_timeout, created_at, started_at,
-  finished_at, revision)
+  finished_at, purge_at, revision)
 SELECT
   uuidv7(at - clock_timestamp()),
   CASE WHEN n % 10 = 0 THEN 'other-' || n / 10 % 7 ELSE 'local' END,
@@ -28,6 +28,7 @@ SELECT
   at, at, interval '30 days', at + interval '30 days', interval '30 minutes', at,
   CASE WHEN state IN ('succeeded', 'failed') THEN at + interval '1 second' END,
   CASE WHEN state <> 'queued' THEN at + interval '2 seconds' END,
+  CASE WHEN state <> 'queued' THEN now() + interval '30 days' END,
   CASE WHEN state = 'queued' THEN 1 ELSE 4 END
 FROM (
   SELECT n, now() - interval '1 minute' - ($3 - n) * interval '100 milliseconds' AS at,

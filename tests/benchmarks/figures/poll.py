@@ -87,7 +87,7 @@ async def _jobs(rig: Rig) -> list[tuple[UUID, int]]:
     async with rig.connection() as connection:
         await connection.execute(
             "UPDATE jobs SET state = 'succeeded', result = '{\"value\": 1}', attempt = 1, revision = $2,"
-            " started_at = now(), finished_at = now() WHERE id = ANY($1)",
+            " started_at = now(), finished_at = now(), purge_at = now() + result_retention WHERE id = ANY($1)",
             ids[1::2],
             SUCCEEDED_REVISION,
         )
