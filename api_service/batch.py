@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -132,4 +131,6 @@ def _faults_of(number: int, error: DoesNotFit) -> list[Fault]:
 def _together(accepted: Sequence[NewJob]) -> list[NewJob]:
     """A batch is read back by its ids: they are in its order, also where the clock went backwards in between."""
     batch_id, ids = uuid7(), sorted(job.id for job in accepted)
-    return [replace(job, id=job_id, batch_id=batch_id) for job, job_id in zip(accepted, ids, strict=True)]
+    return [
+        msgspec.structs.replace(job, id=job_id, batch_id=batch_id) for job, job_id in zip(accepted, ids, strict=True)
+    ]

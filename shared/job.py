@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
 from shared.states import ErrorCode, JobState, Task
 
 # A JSON document as text, exactly as it was sent: inputs and results are carried, never parsed on the way.
@@ -36,8 +38,7 @@ class Progress:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     id: UUID
     owner: str
     task: Task
@@ -65,8 +66,7 @@ class Job:
     result_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(Struct, frozen=True):
     """What a submission becomes: everything decided but the clock, which is the database's."""
 
     id: UUID
