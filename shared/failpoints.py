@@ -42,11 +42,11 @@ def arm(setting: str) -> None:
     """`name`, or `name:n` for the n-th time that the place is reached; empty: none. Raises InvalidSettings."""
     name, _, number = setting.partition(":")
     try:
-        _armed.failpoint = Failpoint(name) if setting else None
-        _armed.passes = int(number or "1") - 1
+        failpoint, passes = Failpoint(name) if setting else None, int(number or "1") - 1
     except ValueError:
         known = ", ".join(Failpoint)
         raise InvalidSettings(f"FAILPOINT: {setting!r} is not one of {known}, or one of them with `:number`.") from None
+    _armed.failpoint, _armed.passes = failpoint, passes
 
 
 def reached(failpoint: Failpoint) -> None:
