@@ -29,10 +29,11 @@ emulator: $(INSTALLED) ## start just a Pub/Sub broker, on port 8085; ARGS="--bro
 page: $(INSTALLED) ## build the web page, where it is not built from what is there now
 	@$(BIN)/python -m deploy.page build
 
-# Three at once: most of the time of the slow ones is spent waiting, for leases to run out and processes to start.
+# Three at once: most of the time of the slow ones is spent waiting, for leases to run out and processes to start. Should
+# one of the three die, the run ends: the tests that it leaves behind are never handed to another.
 .PHONY: test
 test: $(INSTALLED) page ## run the tests; ARGS="tests/unit -k relay" runs some
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --max-worker-restart 0 $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## send the API what its document allows and forbids; ARGS="--max-examples 1000" is passed to schemathesis
