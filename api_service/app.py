@@ -22,6 +22,7 @@ from api_service.counts import Counts
 from api_service.event_streams import EventStreams
 from api_service.gathering import Gathered
 from api_service.health import Health
+from api_service.limits import Limits
 from api_service.listening import Listener
 from api_service.metrics import Metrics
 from api_service.once import Once
@@ -52,7 +53,7 @@ from api_service.schema_check import SchemaCheck
 from api_service.settings import ApiSettings
 from api_service.statistics import Statistics, queues_of
 from api_service.status_cache import StatusCache
-from api_service.submission import Intake, Limits
+from api_service.submission import Intake
 from api_service.uploads.documents import Documents
 from api_service.uploads.gone import refused_as_gone
 from api_service.uploads.inputs import Inputs

@@ -10,13 +10,13 @@ from pydantic_settings import NoDecode
 from api_service.authentication.settings import OidcSettings
 from api_service.quotas.settings import QuotaSettings
 from api_service.webhooks.settings import WebhookSettings
+from shared.job import LONGEST, MOST_ATTEMPTS
 from shared.settings import BlobSettings
 
 KIB = 1024
 MIB = 1024 * KIB
 MINUTE = 60.0
 DAY = 24 * 60 * MINUTE
-LONGEST = 100 * 365 * DAY  # within what the database has intervals for
 
 
 class ApiSettings(BlobSettings, WebhookSettings, OidcSettings, QuotaSettings):
@@ -37,20 +37,35 @@ class ApiSettings(BlobSettings, WebhookSettings, OidcSettings, QuotaSettings):
     default_queue_ttl: float = Field(
         default=1 * DAY, gt=0, description="seconds that a job may wait, if neither it nor its model says"
     )
-    max_queue_ttl: float = Field(default=30 * DAY, gt=0, description="the most that a job may say for it")
+    max_queue_ttl: float = Field(
+        default=30 * DAY, gt=0, description="the most that a job may say for it, and gets, whatever its model says"
+    )
     default_execution_timeout: float = Field(
         default=30 * MINUTE, gt=0, description="seconds that an attempt may run, if neither the job nor its model says"
     )
-    max_execution_timeout: float = Field(default=7 * DAY, gt=0, description="the most that a job may say for it")
+    max_execution_timeout: float = Field(
+        default=7 * DAY, gt=0, description="the most that a job may say for it, and gets, whatever its model says"
+    )
     default_max_attempts: int = Field(
         default=3, ge=1, description="attempts that may end badly, if neither the job nor its model says"
     )
-    max_max_attempts: int = Field(default=25, ge=1, le=1000, description="the most that a job may say for it")
+    max_max_attempts: int = Field(
+        default=25,
+        ge=1,
+        le=MOST_ATTEMPTS,
+        description="the most that a job may say for it, and gets, whatever its model says",
+    )
     result_retention: float = Field(
-        default=7 * DAY, gt=0, le=LONGEST, description="seconds that a result is kept once its job has finished"
+        default=7 * DAY,
+        gt=0,
+        le=LONGEST,
+        description="seconds that a result is kept once its job has finished, if its model does not say",
     )
     row_retention: float = Field(
-        default=30 * DAY, gt=0, le=LONGEST, description="seconds that a job is kept once it has finished"
+        default=30 * DAY,
+        gt=0,
+        le=LONGEST,
+        description="seconds that a job is kept once it has finished, if its model does not say",
     )
     batch_body_limit: int = Field(
         default=16 * MIB, ge=1, description="bytes that the body of `POST /v1/jobs/batch` may have"

@@ -1,8 +1,7 @@
 """What a client submits, and how it becomes a job: read, checked against the model, its defaults filled in."""
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -12,17 +11,15 @@ from uuid_utils.compat import uuid7
 from api_service.catalogue_cache import CatalogueCache
 from api_service.errors import BodyTooLarge, DoesNotFit, MalformedBody
 from api_service.idempotency import Key
+from api_service.limits import Limits, said
 from api_service.schema_check import pointer
 from api_service.uploads.inputs import Allowance, Inputs
 from api_service.webhook_field import Webhook, webhook_faults, webhook_text
-from api_service.webhooks.rules import UrlRules
 from api_service.well_formed import check_json
 from shared.catalogue import JsonSchema, ModelDescription
 from shared.errors import Fault
 from shared.job import JsonText, NewJob
 from shared.states import Task
-
-_T = TypeVar("_T")
 
 NOTHING = Raw(b"null")  # what a Raw field holds that was left out: Raw cannot be optional
 
@@ -51,24 +48,6 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = msgspec.field(default_factory=lambda: NOTHING)
     webhook: Webhook | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Defaults and caps of what a submission may say. Sizes in bytes, times in seconds."""
-
-    input_bytes: int
-    documents_bytes: int  # of inputs that are uploads, in all that one request submits
-    metadata_bytes: int
-    default_queue_ttl: float
-    max_queue_ttl: float
-    default_execution_timeout: float
-    max_execution_timeout: float
-    default_max_attempts: int
-    max_max_attempts: int
-    result_retention: float
-    row_retention: float
-    webhook_urls: UrlRules
 
 
 _decode = msgspec.json.Decoder(Submission).decode
@@ -148,13 +127,14 @@ class Intake:
         Raises MalformedBody, BodyTooLarge, UnknownModel, DoesNotFit, BlobsUnavailable or DatabaseUnavailable.
         """
         submission = parse_submission(body)
-        limits = self._limits
         input_bytes = bytes(submission.input)
-        if len(input_bytes) > limits.input_bytes:
-            raise BodyTooLarge(f"The input may have {limits.input_bytes} bytes. Larger ones go through /v1/uploads.")
+        most = self._limits.input_bytes
+        if len(input_bytes) > most:
+            raise BodyTooLarge(f"The input may have {most} bytes. Larger ones go through /v1/uploads.")
         input_text, metadata = _text(input_bytes), self._metadata(submission.metadata)
         model = (await self._catalogue.version(submission.model, submission.version)).description
-        faults = self._limit_faults(submission)
+        limits = self._limits.of(model)
+        faults = _limit_faults(submission, limits)
         if submission.webhook is not None:
             faults += webhook_faults(submission.webhook, limits.webhook_urls)
         uploads: tuple[UUID, ...] = ()
@@ -177,11 +157,9 @@ class Intake:
             queue=model.queue,
             input=input_text,
             metadata=metadata,
-            queue_ttl=_first(submission.queue_ttl, model.queue_ttl, limits.default_queue_ttl),
-            execution_timeout=_first(
-                submission.execution_timeout, model.execution_timeout, limits.default_execution_timeout
-            ),
-            max_attempts=_first(submission.max_attempts, model.max_attempts, limits.default_max_attempts),
+            queue_ttl=said(submission.queue_ttl, otherwise=limits.default_queue_ttl),
+            execution_timeout=said(submission.execution_timeout, otherwise=limits.default_execution_timeout),
+            max_attempts=said(submission.max_attempts, otherwise=limits.default_max_attempts),
             traceparent=traceparent,
             webhook=None if submission.webhook is None else webhook_text(submission.webhook),
             idempotency_key=None if key is None else key.name,
@@ -201,15 +179,16 @@ class Intake:
             raise BodyTooLarge(f"The metadata may have {self._limits.metadata_bytes} bytes.")
         return _text(text)
 
-    def _limit_faults(self, submission: Submission) -> list[Fault]:
-        asked = (
-            ("queue_ttl", submission.queue_ttl, self._limits.max_queue_ttl),
-            ("execution_timeout", submission.execution_timeout, self._limits.max_execution_timeout),
-            ("max_attempts", submission.max_attempts, self._limits.max_max_attempts),
-        )
-        return [
-            Fault(f"/{name}", f"at most {most:g}") for name, value, most in asked if value is not None and value > most
-        ]
+
+def _limit_faults(submission: Submission, limits: Limits) -> list[Fault]:
+    asked = (
+        ("queue_ttl", submission.queue_ttl, limits.max_queue_ttl),
+        ("execution_timeout", submission.execution_timeout, limits.max_execution_timeout),
+        ("max_attempts", submission.max_attempts, limits.max_max_attempts),
+    )
+    return [
+        Fault(f"/{name}", f"at most {most:.15g}") for name, value, most in asked if value is not None and value > most
+    ]
 
 
 def _schema(model: ModelDescription, task: Task) -> JsonSchema | None:
@@ -217,12 +196,6 @@ def _schema(model: ModelDescription, task: Task) -> JsonSchema | None:
     if task not in model.tasks:
         return None
     return model.input_schema if task is Task.INFERENCE else model.training_schema
-
-
-def _first(asked: _T | None, models: _T | None, systems: _T) -> _T:
-    if asked is not None:
-        return asked
-    return systems if models is None else models
 
 
 def _text(raw: bytes) -> JsonText:

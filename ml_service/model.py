@@ -43,7 +43,25 @@ class Batching:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What jobs of this model get if their submission does not say; None: the system's own setting. In seconds."""
+    """What jobs of this model get if their submission does not say; None: the system's own setting. In seconds.
+
+    Never more than the system's MAX_QUEUE_TTL, MAX_EXECUTION_TIMEOUT and MAX_MAX_ATTEMPTS: what is above counts as those.
+    """
+
+    queue_ttl: float | None = None
+    execution_timeout: float | None = None
+    max_attempts: int | None = None
+    # After a job's end; no submission can name them. A result goes with its job at the latest.
+    result_retention: float | None = None
+    row_retention: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most that a submission to this model may ask for; None: the system's own setting. In seconds.
+
+    Where both say something, the smaller holds, for the system's defaults as well. This model's own must be within its caps.
+    """
 
     queue_ttl: float | None = None
     execution_timeout: float | None = None
@@ -103,6 +121,7 @@ class Model(ABC):
     example: ClassVar[dict[str, Any] | None] = None  # an input that fits; shown in the page and the documentation
     batching: ClassVar[Batching] = Batching()
     defaults: ClassVar[Defaults] = Defaults()
+    caps: ClassVar[Caps] = Caps()
 
     Input: ClassVar[type[BaseModel]]
     Output: ClassVar[type[BaseModel]]

@@ -23,9 +23,14 @@ class ModelDescription:
     output_schema: JsonSchema
     training_schema: JsonSchema | None = None
     example: Mapping[str, Any] | None = None
-    queue_ttl: float | None = None  # seconds; None: the system's default
+    queue_ttl: float | None = None  # seconds; None: the system's default, as for the next four
     execution_timeout: float | None = None
     max_attempts: int | None = None
+    result_retention: float | None = None
+    row_retention: float | None = None
+    max_queue_ttl: float | None = None  # the most that a submission may ask for; None: the system's cap alone
+    max_execution_timeout: float | None = None
+    max_max_attempts: int | None = None
 
 
 class ModelState(StrEnum):

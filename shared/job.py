@@ -66,6 +66,11 @@ class Job(Struct, frozen=True):
     result_sha256: str | None = None
 
 
+# What may be said of a job at most, in a setting or a model's class.
+LONGEST = 100 * 365 * 86400.0  # seconds: within what the database has intervals for
+MOST_ATTEMPTS = 1000  # each that ends badly stands in the row
+
+
 class NewJob(Struct, frozen=True):
     """What a submission becomes: everything decided but the clock, which is the database's."""
 

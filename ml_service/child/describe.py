@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -10,10 +11,11 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import to_json
 
 from ml_service.child.faults import invalid_input
-from ml_service.model import Batching, Defaults, Model
+from ml_service.model import Batching, Caps, Defaults, Model
 from shared.broker.names import InvalidQueueName, Names
 from shared.catalogue import ModelDescription
 from shared.errors import InvalidModel
+from shared.job import LONGEST, MOST_ATTEMPTS
 from shared.states import Task
 
 NAME = re.compile(r"[a-z][a-z0-9-]{2,59}")
@@ -23,6 +25,7 @@ def describe(model_class: type[Model]) -> ModelDescription:
     """Raises InvalidModel, whose text says what to do."""
     _check_texts(model_class)
     _check_numbers(model_class)
+    _check_defaults_and_caps(model_class)
     missing = sorted(model_class.__abstractmethods__) if inspect.isabstract(model_class) else []
     if missing:
         raise _wrong(model_class, f"define {' and '.join(missing)}")
@@ -35,9 +38,8 @@ def describe(model_class: type[Model]) -> ModelDescription:
         input_schema=_schema(model_class, "Input"),
         output_schema=_schema(model_class, "Output"),
         example=model_class.example,
-        queue_ttl=model_class.defaults.queue_ttl,
-        execution_timeout=model_class.defaults.execution_timeout,
-        max_attempts=model_class.defaults.max_attempts,
+        **asdict(model_class.defaults),
+        **{f"max_{name}": most for name, most in asdict(model_class.caps).items()},
     )
     _check_example(model_class)
     return description
@@ -71,8 +73,35 @@ def _check_numbers(model_class: type[Model]) -> None:
     batching = model_class.batching
     if not isinstance(batching, Batching) or batching.max_size < 1 or batching.max_wait < 0:
         raise _wrong(model_class, "batching must be a Batching with max_size of at least 1 and max_wait not negative")
+
+
+def _check_defaults_and_caps(model_class: type[Model]) -> None:
     if not isinstance(model_class.defaults, Defaults):
         raise _wrong(model_class, "defaults must be a Defaults")
+    if not isinstance(model_class.caps, Caps):
+        raise _wrong(model_class, "caps must be a Caps")
+    defaults, caps = asdict(model_class.defaults), asdict(model_class.caps)
+    for attribute, values in (("defaults", defaults), ("caps", caps)):
+        for name, value in values.items():
+            if value is not None:
+                check = _check_attempts if name == "max_attempts" else _check_seconds
+                check(model_class, f"{attribute}.{name}", value)
+    for name, most in caps.items():
+        if most is not None and defaults[name] is not None and defaults[name] > most:
+            raise _wrong(
+                model_class,
+                f"defaults.{name} is {defaults[name]!r}, but caps.{name} is {most!r}: a default must be within its cap",
+            )
+
+
+def _check_seconds(model_class: type[Model], what: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LONGEST:  # NaN is not, either
+        raise _wrong(model_class, f"{what} is {value!r}: give it a number of seconds above 0, {LONGEST:.0f} at most")
+
+
+def _check_attempts(model_class: type[Model], what: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_ATTEMPTS:
+        raise _wrong(model_class, f"{what} is {value!r}: give it a whole number from 1 to {MOST_ATTEMPTS}")
 
 
 def _schema(model_class: type[Model], attribute: str) -> dict[str, Any]:

@@ -16,6 +16,11 @@ from shared.database.tables import models, workers
 from shared.errors import SchemaConflict
 
 _SCHEMAS = ("input_schema", "output_schema", "training_schema")
+_SECONDS = (
+    *("queue_ttl", "execution_timeout", "result_retention", "row_retention"),
+    *("max_queue_ttl", "max_execution_timeout"),
+)
+_AS_THEY_ARE = ("name", "version", "description", "queue", "max_attempts", "max_max_attempts")
 
 
 def _register() -> Statement:
@@ -23,9 +28,9 @@ def _register() -> Statement:
     given: dict[str, Any] = {
         column.name: bindparam(column.name, type_=column.type)
         for column in models.c
-        if column.name not in {"metrics", "promoted_at", "registered_at", "queue_ttl", "execution_timeout"}
+        if column.name not in {"metrics", "promoted_at", "registered_at", *_SECONDS}
     }
-    for name in ("queue_ttl", "execution_timeout"):
+    for name in _SECONDS:
         given[name] = seconds(bindparam(name, type_=Float))
     new = insert(models).values(**given, registered_at=func.now())
     updated = {name: new.excluded[name] for name in given if name not in {"name", "version", *_SCHEMAS}}
@@ -63,10 +68,7 @@ async def register_model(db: Database, description: ModelDescription) -> None:
     row = await db.fetch_row(
         _REGISTER,
         **{name: _as_json(getattr(description, name)) for name in (*_SCHEMAS, "example")},
-        **{
-            name: getattr(description, name)
-            for name in ("name", "version", "description", "queue", "queue_ttl", "execution_timeout", "max_attempts")
-        },
+        **{name: getattr(description, name) for name in (*_AS_THEY_ARE, *_SECONDS)},
         tasks=list(description.tasks),
     )
     if row is None:
@@ -121,9 +123,9 @@ def _version_of(row: Mapping[str, Any], *, default: bool, served: Sequence[Serve
         output_schema=json.loads(row["output_schema"]),
         training_schema=_from_json(row["training_schema"]),
         example=_from_json(row["example"]),
-        queue_ttl=_seconds_of(row["queue_ttl"]),
-        execution_timeout=_seconds_of(row["execution_timeout"]),
         max_attempts=row["max_attempts"],
+        max_max_attempts=row["max_max_attempts"],
+        **{name: _seconds_of(row[name]) for name in _SECONDS},
     )
     states = {model.state for model in served}
     order = (ModelState.READY, ModelState.LOADING, ModelState.FAILED)

@@ -278,9 +278,14 @@ models = Table(
     Column("output_schema", JSONB, nullable=False),
     Column("training_schema", JSONB),
     Column("example", JSONB),
-    Column("queue_ttl", Interval),  # NULL: the system's default, as for the next two
+    Column("queue_ttl", Interval),  # NULL: the system's default, as for the next four
     Column("execution_timeout", Interval),
     Column("max_attempts", Integer),
+    Column("result_retention", Interval),
+    Column("row_retention", Interval),
+    Column("max_queue_ttl", Interval),  # NULL: the system's cap alone, as for the next two
+    Column("max_execution_timeout", Interval),
+    Column("max_max_attempts", Integer),
     Column("metrics", JSONB),
     Column("promoted_at", Timestamp),  # the latest promoted version is the default; if none, the highest
     Column("registered_at", Timestamp, nullable=False),

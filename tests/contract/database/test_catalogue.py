@@ -25,8 +25,21 @@ DIGITS = ModelDescription(
     queue_ttl=90.5,
     execution_timeout=0.25,
     max_attempts=5,
+    result_retention=600.0,
+    row_retention=86400.0 * 400,
+    max_queue_ttl=100.5,
+    max_execution_timeout=0.5,
+    max_max_attempts=6,
 )
-PLAIN = replace(DIGITS, training_schema=None, example=None, queue_ttl=None, execution_timeout=None, max_attempts=None)
+PLAIN = ModelDescription(
+    name="digits",
+    version=1,
+    description="",
+    queue="digits",
+    tasks=("inference",),
+    input_schema={},
+    output_schema={},
+)
 
 
 async def serve(db: Database, worker: UUID, *served: ServedModel) -> None:
@@ -45,7 +58,16 @@ async def test_a_description_comes_back_as_it_was_registered(description: ModelD
 async def test_registering_the_same_version_again_brings_it_up_to_date(db: Database) -> None:
     """Every worker registers what it serves at its start."""
     await register_model(db, DIGITS)
-    changed = replace(DIGITS, description="Better.", queue="gpu", tasks=("inference",), example=None, max_attempts=1)
+    changed = replace(
+        DIGITS,
+        description="Better.",
+        queue="gpu",
+        tasks=("inference",),
+        example=None,
+        max_attempts=1,
+        row_retention=1.0,
+        max_queue_ttl=None,
+    )
     await register_model(db, changed)
     (model,) = await read_catalogue(db)
     assert model.default.description == changed

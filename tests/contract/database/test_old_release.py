@@ -4,11 +4,14 @@ Their statements are written here as they were, without what matters only to the
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from shared.catalogue import ModelDescription
+from shared.database.catalogue import read_catalogue, register_model
 from shared.database.entries import Ending
 from shared.database.events import read_events
 from shared.database.leases import heartbeat
@@ -50,6 +53,25 @@ REQUEUE = """UPDATE jobs SET state = 'queued', published_at = NULL, publish_leas
 CANCEL = """UPDATE jobs SET state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE 'cancelling' END,
     finished_at = CASE WHEN state = 'queued' THEN clock_timestamp() END, revision = revision + 1
     WHERE id = $1 AND owner = 'local' AND state IN ('queued', 'running') RETURNING state"""
+OFFER = """INSERT INTO models (name, version, description, queue, tasks, input_schema, output_schema, queue_ttl, max_attempts,
+    registered_at) VALUES ('echo', 1, $1, 'echo', '{inference}', '{}', '{}', '1 min', 2, now())
+    ON CONFLICT (name, version) DO UPDATE SET description = excluded.description, queue = excluded.queue,
+    tasks = excluded.tasks, example = excluded.example, queue_ttl = excluded.queue_ttl,
+    execution_timeout = excluded.execution_timeout, max_attempts = excluded.max_attempts
+    WHERE models.input_schema IS NOT DISTINCT FROM excluded.input_schema
+    AND models.output_schema IS NOT DISTINCT FROM excluded.output_schema
+    AND models.training_schema IS NOT DISTINCT FROM excluded.training_schema RETURNING name"""
+OFFERED = ModelDescription(
+    name="echo",
+    version=1,
+    description="Old.",
+    queue="echo",
+    tasks=("inference",),
+    input_schema={},
+    output_schema={},
+    queue_ttl=60.0,
+    max_attempts=2,
+)
 HISTORY = [
     {
         "attempt": 1,
@@ -217,3 +239,19 @@ async def test_a_job_that_an_old_api_cancelled_is_stopped_by_today_s_worker(
     waiting = await stage.published()
     assert await stage.connection.fetchval(CANCEL, waiting) == "cancelled"
     assert await noted(db) == [waiting]
+
+
+async def test_a_model_that_an_old_worker_offers_has_no_caps(db: Database, old: OldWorker) -> None:
+    """The system's settings hold, as they always did."""
+    assert await old.ask(OFFER, "Old.") == "echo"
+    (model,) = await read_catalogue(db)
+    assert model.default.description == OFFERED
+
+
+async def test_an_old_worker_leaves_caps_that_it_does_not_know(db: Database, old: OldWorker) -> None:
+    """Workers of both releases offer the same class, in whatever order they start."""
+    capped = replace(OFFERED, result_retention=600.0, max_execution_timeout=30.0, max_max_attempts=2)
+    await register_model(db, replace(capped, description="New."))
+    assert await old.ask(OFFER, "Old.") == "echo"
+    (model,) = await read_catalogue(db)
+    assert model.default.description == capped

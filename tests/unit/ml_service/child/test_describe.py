@@ -7,14 +7,15 @@ import pytest
 from pydantic import BaseModel, computed_field
 
 from ml_service.child.describe import describe
-from ml_service.model import Batching, Defaults, Model, Payload, Run
+from ml_service.model import Batching, Caps, Defaults, Model, Payload, Run
 from shared.errors import InvalidModel
 
 
 class Double(Model):
     name = "double"
     example: ClassVar[dict[str, Any] | None] = {"number": 2}
-    defaults = Defaults(queue_ttl=60.0, max_attempts=2)
+    defaults = Defaults(queue_ttl=60.0, max_attempts=2, result_retention=600, row_retention=6000)
+    caps = Caps(execution_timeout=30, max_attempts=2)
 
     class Input(Payload):
         number: int
@@ -40,6 +41,8 @@ def test_a_description_has_what_the_class_says_and_the_defaults_for_the_rest() -
         ("inference",),
     )
     assert (description.queue_ttl, description.execution_timeout, description.max_attempts) == (60.0, None, 2)
+    assert (description.result_retention, description.row_retention) == (600, 6000)
+    assert (description.max_queue_ttl, description.max_execution_timeout, description.max_max_attempts) == (None, 30, 2)
     assert description.example == {"number": 2}
 
 
@@ -67,6 +70,22 @@ def test_the_output_schema_is_of_what_is_written_not_of_what_is_read() -> None:
         ({"batching": Batching(max_size=0)}, "batching must be"),
         ({"batching": 8}, "batching must be"),
         ({"defaults": {}}, "defaults must be"),
+        ({"defaults": Defaults(queue_ttl=0)}, "defaults.queue_ttl is 0: give it a number of seconds above 0"),
+        ({"defaults": Defaults(execution_timeout=float("inf"))}, "defaults.execution_timeout is inf: "),
+        ({"defaults": Defaults(result_retention=float("nan"))}, "defaults.result_retention is nan: "),
+        ({"defaults": Defaults(row_retention=1e10)}, "a number of seconds above 0, 3153600000 at most"),
+        ({"defaults": Defaults(queue_ttl="60")}, "defaults.queue_ttl is '60': "),  # type: ignore[arg-type]
+        ({"defaults": Defaults(queue_ttl=True)}, "defaults.queue_ttl is True: "),
+        ({"defaults": Defaults(max_attempts=0)}, "defaults.max_attempts is 0: give it a whole number from 1 to 1000"),
+        ({"defaults": Defaults(max_attempts=1.5)}, "defaults.max_attempts is 1.5: "),  # type: ignore[arg-type]
+        ({"caps": Defaults()}, "caps must be"),
+        ({"caps": Caps(queue_ttl=-1.0)}, "caps.queue_ttl is -1.0: "),
+        ({"caps": Caps(max_attempts=1001)}, "caps.max_attempts is 1001: "),
+        (
+            {"caps": Caps(queue_ttl=30)},
+            "defaults.queue_ttl is 60.0, but caps.queue_ttl is 30: a default must be within",
+        ),
+        ({"caps": Caps(max_attempts=1)}, "defaults.max_attempts is 2, but caps.max_attempts is 1: "),
         ({"Input": dict}, "define Input as a pydantic model"),
         ({"Output": None}, "define Output as a pydantic model"),
         ({"example": {"number": "two"}}, "the example does not fit Input: /number: "),
