@@ -1,6 +1,7 @@
 """Runs a batch so that each item gets an outcome of its own: one bad input, or one bad output, fails alone."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ml_service.child.faults import Failure, Kind, failure_of, invalid_input
+from ml_service.child.lifeline import end_copy
 from ml_service.child.messages import (
     BatchDone,
     Outcome,
@@ -55,6 +57,7 @@ class BatchRunner:
         self._schema = model.Input.model_json_schema()
         self._runtime = runtime
         self._send = send
+        self._process = os.getpid()
         self._uploads = uploads
         self._result_limit = result_limit
 
@@ -141,8 +144,10 @@ class BatchRunner:
                 outputs = counted(self._model.predict(inputs, run), len(inputs))
             self._runtime.synchronize()
         except BaseException as error:  # noqa: BLE001 - SystemExit from a model ends its job, not its neighbours'
+            end_copy(self._process, error)
             failure = self._failure(error)
         else:
+            end_copy(self._process)
             return outputs
         # Out of the except clause: until here the exception kept the tensors of every frame it passed.
         if failure.kind is Kind.OUT_OF_MEMORY:

@@ -1,14 +1,18 @@
 """A child never outlives its parent, and what ends it early the parent decides."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 # Exit statuses.
 PARENT_GONE = 0  # nobody is left to read it
+COPY = 1  # as of any program that is left by an exception
 DEVICE_LOST = 70  # the device failed in a way that only a new process gets over; sysexits.h: internal error
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -40,3 +44,14 @@ def leave_signals_to_parent() -> None:
     """A SIGTERM or Ctrl-C may reach every process there is; what it means for running jobs the parent decides."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def end_copy(process: int, error: BaseException | None = None) -> None:
+    """Where this is no more `process`, but a copy that the model has forked: it has left the model's code, by `error` or
+    not, and would go on to speak in the other's stead.
+    """
+    if os.getpid() != process:
+        logger.warning(
+            "a forked copy of %d has left the model's code: it ends here, as by os._exit", process, exc_info=error
+        )
+        os._exit(COPY)

@@ -7,8 +7,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from ml_service.child.lifeline import PARENT_GONE
-from ml_service.child.messages import HEADER, Cancel, Load, RunBatch, Stop, ToChild, ToParent, pack, read_to_child
+from ml_service.child.lifeline import PARENT_GONE, end_copy
+from ml_service.child.messages import (
+    HEADER,
+    Cancel,
+    Load,
+    RunBatch,
+    Said,
+    Stop,
+    ToChild,
+    ToParent,
+    pack,
+    read_to_child,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,7 @@ class Pipe:
     def __init__(self, end: socket.socket) -> None:
         end.set_inheritable(False)  # a program that the model starts must not hold the pipe open
         self._socket = end
+        self._process = os.getpid()
         self._sending = threading.Lock()
         self._inbox: SimpleQueue[Load | Work | Stop] = SimpleQueue()
         threading.Thread(target=self._read, name="pipe", daemon=True).start()
@@ -33,6 +45,12 @@ class Pipe:
         return self._inbox.get()
 
     def send(self, message: ToParent) -> None:
+        """Raises RuntimeError for what a model says in a process that it has forked: two that write would mix their words."""
+        if isinstance(message, Said) and os.getpid() != self._process:
+            raise RuntimeError(
+                "a forked process cannot speak for its model: say it in the one that predict was called in"
+            )
+        end_copy(self._process)
         frame = pack(message)
         try:
             with self._sending:

@@ -104,6 +104,13 @@ class Actor(Model):
         run.progress(0.0, str(left.pid), item=index)
         os._exit(4)
 
+    def fork(self, item: Input, index: int, run: Run) -> Any:
+        """Has a copy of this process do what `text` says. -> how that ended."""
+        if not (copy := os.fork()):
+            return getattr(self, item.text)(item, index, run)
+        _, status = os.waitpid(copy, 0)
+        return self.Output(text=str(os.waitstatus_to_exitcode(status)))
+
     def hoard(self, item: Input, index: int, run: Run) -> Output:
         """Keeps `text` MiB, for `seconds` or until it is cancelled."""
         self.hoarded = b"\1" * (int(item.text) << 20)

@@ -210,6 +210,13 @@ async def test_every_way_to_fail_has_its_outcome_beside_a_neighbour_that_succeed
     assert messages[7].startswith("Invalid JSON")
 
 
+@pytest.mark.parametrize("how", ["echo", "break_down", "leave", "report"])
+async def test_a_forked_copy_that_leaves_predict_does_not_answer_for_the_job(actor: ModelProcess, how: str) -> None:
+    heard = Heard()
+    assert await actor.run(items(do("echo", "a"), do("fork", how)), heard) == {0: succeeded("a"), 1: succeeded("1")}
+    assert heard.all == []
+
+
 async def test_progress_arrives_first_and_last_but_not_a_thousand_times(actor: ModelProcess) -> None:
     heard = Heard()
     await actor.run(items(do("echo"), do("report")), heard)
