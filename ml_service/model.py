@@ -16,6 +16,7 @@
 
 `load` runs once in the child process that will own the model; `predict` runs there too, under `torch.inference_mode`
 where torch is in use, one call at a time. Neither may assume a GPU, a network, or that the process lives for ever.
+A process that they fork ends by itself, as by `os._exit`: one that comes back out of them is ended.
 """
 
 from abc import ABC, abstractmethod

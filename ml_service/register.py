@@ -12,7 +12,7 @@ from shared.broker.protocol import Broker
 from shared.catalogue import ModelDescription
 from shared.database.catalogue import register_model
 from shared.database.pool import Database
-from shared.errors import InvalidModel, SchemaConflict
+from shared.errors import DatabaseRefused, InvalidModel, SchemaConflict
 from shared.queues import ensure_queue
 
 log = structlog.get_logger(__name__)
@@ -21,30 +21,42 @@ log = structlog.get_logger(__name__)
 async def register(settings: WorkerSettings, db: Database, broker: Broker) -> int:
     """-> how many models were registered. What cannot be is logged with its reason, and the others are registered."""
     discovery = discover(settings.models_dir, enable_echo=settings.enable_echo)
-    failures: list[Exception] = list(discovery.problems)
+    failures = [str(problem) for problem in discovery.problems]
     described = await asyncio.gather(
         *(_describe(one, settings) for one in discovery.references), return_exceptions=True
     )
     queues: list[str] = []
     for description in described:
         if isinstance(description, ModelDescription):
-            try:
-                await register_model(db, description)
-            except SchemaConflict as error:
-                failures.append(error)
+            refusal = await enter(db, description)
+            if refusal is not None:
+                failures.append(refusal)
             else:
                 log.info("registered", model=description.name, version=description.version, queue=description.queue)
                 queues.append(description.queue)
         elif isinstance(description, InvalidModel | ChildDied):
-            failures.append(description)
+            failures.append(str(description))
         else:
             raise description
     for failure in failures:
-        log.error("not registered", error=str(failure))
+        log.error("not registered", error=failure)
     if settings.pubsub_provision:
         for queue in sorted(set(queues)):
             await ensure_queue(broker, db, queue)
     return len(queues)
+
+
+async def enter(db: Database, description: ModelDescription) -> str | None:
+    """Puts a model into the catalogue. -> why it cannot be there: that is this model's matter alone."""
+    try:
+        await register_model(db, description)
+    except SchemaConflict as error:
+        return str(error)
+    except (
+        DatabaseRefused
+    ) as error:  # such as a NUL in a text; `describe` cannot know all that a database does not take
+        return f"{description.name} version {description.version} says what the database does not take ({error})"
+    return None
 
 
 async def _describe(reference: ModelReference, settings: WorkerSettings) -> ModelDescription:

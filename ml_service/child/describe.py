@@ -19,6 +19,7 @@ from shared.job import LONGEST, MOST_ATTEMPTS
 from shared.states import Task
 
 NAME = re.compile(r"[a-z][a-z0-9-]{2,59}")
+LARGEST_VERSION = 999_999_999  # what the API reads in a path; a little less than the database counts to
 
 
 def describe(model_class: type[Model]) -> ModelDescription:
@@ -68,8 +69,8 @@ def _check_name(model_class: type[Model], attribute: str, value: object) -> None
 
 def _check_numbers(model_class: type[Model]) -> None:
     version = model_class.version
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise _wrong(model_class, f"version is {version!r}: give it a whole number from 1 up")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= LARGEST_VERSION:
+        raise _wrong(model_class, f"version is {version!r}: give it a whole number from 1 to {LARGEST_VERSION}")
     batching = model_class.batching
     if not isinstance(batching, Batching) or batching.max_size < 1 or batching.max_wait < 0:
         raise _wrong(model_class, "batching must be a Batching with max_size of at least 1 and max_wait not negative")

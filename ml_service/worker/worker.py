@@ -10,6 +10,7 @@ import structlog
 
 from ml_service.child.errors import ChildDied
 from ml_service.discovery import discover
+from ml_service.register import enter
 from ml_service.settings import WorkerSettings
 from ml_service.worker.attempts import HeldAttempts
 from ml_service.worker.claimer import Claimer
@@ -26,12 +27,11 @@ from ml_service.worker.settler import Settler, ending
 from shared.blobs import Blobs
 from shared.broker.protocol import Broker, Received
 from shared.catalogue import ModelDescription, ModelState, ServedModel
-from shared.database.catalogue import register_model
 from shared.database.entries import Ending
 from shared.database.leases import Held, QueueReport
 from shared.database.pool import Database
 from shared.database.settlement import Settlement
-from shared.errors import InvalidModel, SchemaConflict
+from shared.errors import InvalidModel
 from shared.failpoints import Failpoint, reached
 from shared.queues import Provisioner
 
@@ -186,11 +186,7 @@ class Worker:
         """Puts the model into the catalogue. -> why it cannot be served."""
         if description.name in self._lanes:
             return f"another model is named {description.name!r}, too: rename one of them"
-        try:
-            await register_model(self._db, description)
-        except SchemaConflict as error:
-            return str(error)
-        return None
+        return await enter(self._db, description)
 
     def _room_of(self, queue: str) -> int:
         """First in, first out: the fullest model of a shared queue decides."""

@@ -97,7 +97,7 @@ def start(
     @asynccontextmanager
     async def started(**settings: Any) -> AsyncIterator[Plant]:
         given: dict[str, Any] = {"models": "actor", "models_dir": tmp_path, "device": "cpu", "heartbeat_seconds": 0.02}
-        worker = Worker(WorkerSettings(**given, **settings, pubsub_pull_seconds=0.1), db, broker, blobs)
+        worker = Worker(WorkerSettings(**{**given, **settings}, pubsub_pull_seconds=0.1), db, broker, blobs)
         plant = Plant(worker, db, stage, broker)
         try:
             yield plant
@@ -283,3 +283,15 @@ async def test_work_goes_on_while_the_broker_is_away(start: Start) -> None:
         plant.broker.answer(again)
         await plant.broker.until(lambda: again.ack_id in plant.broker.acked)
         assert (await row(plant, job_id))[:2] == ("succeeded", 1)
+
+
+async def test_a_model_that_the_database_does_not_take_keeps_no_other_from_serving(
+    start: Start, tmp_path: Path
+) -> None:
+    shutil.copy(ZOO / "unstorable.py", tmp_path)
+    async with start(models="actor,unstorable") as plant:
+        await plant.reaches(await plant.deliver("echo"), JobState.SUCCEEDED)
+        told = json.loads(await plant.stage.connection.fetchval("SELECT models FROM workers"))
+    (refused,) = [one for one in told if one["name"] == "unstorable"]
+    assert refused["state"] == "failed"
+    assert refused["error"].startswith("unstorable version 1 says what the database does not take (")

@@ -65,6 +65,7 @@ def test_the_output_schema_is_of_what_is_written_not_of_what_is_read() -> None:
         ({"queue": "Queue"}, "queue is 'Queue'"),
         ({"version": 0}, "version is 0"),
         ({"version": "2"}, "version is '2'"),
+        ({"version": 202511251200}, "version is 202511251200: give it a whole number from 1 to 999999999"),
         ({"version": True}, "version is True"),
         ({"description": None}, "description must be"),
         ({"batching": Batching(max_size=0)}, "batching must be"),
