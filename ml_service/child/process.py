@@ -121,9 +121,8 @@ class ModelProcess:
         finally:
             theirs.close()
         child = cls(process, reader, writer, memory_limit)
-        load = Load(
-            reference.target, device, str(files), threads, warm_up, blobs.blob_url, blobs.upload_limit, result_limit
-        )
+        place = _from_anywhere(blobs.blob_url)
+        load = Load(reference.target, device, str(files), threads, warm_up, place, blobs.upload_limit, result_limit)
         child._tell(load)
         return child
 
@@ -303,6 +302,11 @@ async def _start(pipe: socket.socket) -> Process:
         start_new_session=True,
         env=_environment(os.environ),
     )
+
+
+def _from_anywhere(url: str) -> str:
+    """The same blobs, also once the model has changed its process's folder."""
+    return url if "://" in url else str(Path(url).expanduser().absolute())
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from shared.blobs import Blobs
 from shared.errors import BlobsUnavailable, InvalidInput, RetryableError
 from shared.states import ErrorCode
 from shared.uploads import blob_key
-from tests.unit.ml_service.child.conftest import Spawn, animal
+from tests.unit.ml_service.child.conftest import Spawn, animal, start
 from tests.zoo.reader import Reader
 
 
@@ -132,3 +132,16 @@ async def test_a_real_process_reads_files_in_any_thread(spawn: Spawn, tmp_path: 
     }
     assert isinstance(outcomes[2], Failed)
     assert (outcomes[2].code, outcomes[2].retryable) == (ErrorCode.INVALID_INPUT, False)
+
+
+async def test_a_model_that_changes_its_folder_still_has_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = await stored(Path(), b"12345")
+    child = await start(animal("mover", "Mover"), Path())
+    try:
+        item = BatchItem(json.dumps({"files": [{"upload": str(file)}]}).encode(), (file,))
+        assert await child.run([item], lambda _: None) == {0: ok(5, batch=1)}
+    finally:
+        await child.kill()
