@@ -27,6 +27,14 @@ class Upload:
     sha256: str
 
 
+class Readable(msgspec.Struct, frozen=True, array_like=True):
+    """An upload that a job may read, and what its blob must be. size: bytes. sha256: in hexadecimal."""
+
+    id: UUID
+    size: int
+    sha256: str
+
+
 class _Reference(msgspec.Struct, forbid_unknown_fields=True):
     upload: str
 

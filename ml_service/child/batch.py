@@ -110,7 +110,7 @@ class BatchRunner:
         if store is None:
             return [None] * len(batch.items)
         until = store.clock() + batch.patience
-        return [JobUploads(store, frozenset(item.uploads), until) for item in batch.items]
+        return [JobUploads(store, {one.id: one for one in item.uploads}, until) for item in batch.items]
 
     def _parse(
         self,

@@ -5,13 +5,13 @@ are JSON text that neither side of the pipe looks into on the way.
 """
 
 from typing import cast
-from uuid import UUID
 
 import msgspec
 
 from ml_service.model import Batching
 from shared.catalogue import ModelDescription
 from shared.states import ErrorCode
+from shared.uploads import Readable
 
 HEADER = 4  # bytes
 
@@ -24,7 +24,7 @@ class BatchItem(msgspec.Struct, frozen=True, array_like=True):
     """One job's input, JSON text. uploads: what it refers to, and may read."""
 
     input: bytes
-    uploads: tuple[UUID, ...] = ()
+    uploads: tuple[Readable, ...] = ()
 
 
 class Succeeded(_Message, frozen=True):

@@ -29,9 +29,10 @@ from shared.database.entries import LOSS_DELAY, announced, enter_queued, is_stat
 from shared.database.fence import WORKER, attempts, held_by, locked, locked_entries, rows_given, worker_is_alive
 from shared.database.pool import Database
 from shared.database.statement import Statement, clock, constant, each, seconds
-from shared.database.tables import job_uploads, jobs
+from shared.database.tables import job_uploads, jobs, uploads
 from shared.job import JsonText
 from shared.states import HELD, JobState
+from shared.uploads import Readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Claimed:
     execution_timeout: float  # seconds, from the start
     alone: bool  # must run alone (rule 10)
     published_at: datetime | None  # now, of a job that was claimed before it could be stamped
-    uploads: tuple[UUID, ...] = ()  # that its input refers to, and that it may read
+    uploads: tuple[Readable, ...] = ()  # that its input refers to
 
 
 class Unclaimed(Enum):
@@ -80,7 +81,8 @@ def _claim() -> Statement:
     published_at = func.coalesce(jobs.c.published_at, fresh).label("published_at")
     starts = bindparam("starts", type_=Boolean) & ~jobs.c.alone
     referred = (
-        select(func.array_agg(job_uploads.c.upload_id))
+        select(func.array_agg(func.row(uploads.c.id, uploads.c.size, uploads.c.sha256)))
+        .select_from(job_uploads.join(uploads))
         .where(job_uploads.c.job_id == jobs.c.id)
         .scalar_subquery()
         .label("uploads")
@@ -165,7 +167,7 @@ async def claim(
 
 def _claimed(row: Mapping[str, Any]) -> Claimed:
     values = {name: row[name] for name in Claimed.__slots__}
-    return Claimed(**{**values, "uploads": tuple(row["uploads"] or ())})
+    return Claimed(**{**values, "uploads": tuple(Readable(*one) for one in row["uploads"] or ())})
 
 
 async def explain_unclaimed(

@@ -9,7 +9,7 @@ from shared.database.pool import Database
 from shared.database.submission import insert_each, insert_jobs
 from shared.database.uploads import find_uploads, insert_upload
 from shared.errors import AlreadySubmitted, ReferenceGone
-from shared.uploads import Upload, blob_key
+from shared.uploads import Readable, Upload, blob_key
 from tests.contract.database.stage import OWNER, Stage, new_id, new_job
 
 
@@ -70,8 +70,8 @@ async def test_an_upload_stays_as_long_as_a_job_refers_to_it(db: Database, stage
     assert await stage.connection.execute("DELETE FROM uploads WHERE id = $1", upload) == "DELETE 1"
 
 
-async def test_a_claim_says_which_uploads_the_job_may_read(db: Database, stage: Stage) -> None:
-    worker, upload = await stage.worker(), await uploaded(db)
-    with_one, without = await stage.queued(uploads=(upload,)), await stage.queued()
-    claimed = {one.id: one.uploads for one in await claim(db, worker, "echo", 1, [with_one, without])}
-    assert claimed == {with_one: (upload,), without: ()}
+async def test_a_claim_says_which_uploads_the_job_may_read_and_what_they_must_be(db: Database, stage: Stage) -> None:
+    worker, one, two = await stage.worker(), await uploaded(db), await uploaded(db)
+    with_two, without = await stage.queued(uploads=(one, two)), await stage.queued()
+    claimed = {one.id: set(one.uploads) for one in await claim(db, worker, "echo", 1, [with_two, without])}
+    assert claimed == {with_two: {Readable(one, 3, "ab" * 32), Readable(two, 3, "ab" * 32)}, without: set()}
