@@ -1,19 +1,28 @@
 """Results: as values, or into files where they are large."""
 
+import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from deploy.client.answers import Job, State
-from deploy.client.effects import Broken, Request, Steps, do, read, sleep
+from deploy.client.effects import Answer, Broken, Request, Steps, do, read, sleep
 from deploy.client.errors import ConnectionFailed, JobFailed, WaitTimedOut
 from deploy.client.interpretation import read_json
 from deploy.client.jobs import submit
 from deploy.client.references import JobRef, path_of
 from deploy.client.retrying import Policy, Repeat, call, pause_before, start_reading
 from deploy.client.waiting import wait as wait_for
+
+# The API's `ETag` of a result. What stands between may make it another one, which then says nothing of the bytes.
+_SHA256 = re.compile(r'"([0-9a-f]{64})"')
+_DAMAGED = Broken("The result that came is not the one that its SHA-256 names", sent=True)
+
+T = TypeVar("T")
 
 
 def result(policy: Policy, job: JobRef) -> Steps[Any]:
@@ -22,28 +31,27 @@ def result(policy: Policy, job: JobRef) -> Steps[Any]:
     Raises ProblemError (`wrong_state` where it has none, or none yet; `result_gone` once it is purged), ConnectionFailed.
     """
     request = Request("GET", f"{path_of(job)}/result", policy.timeout)
-    return read_json((yield from call(policy, request, Repeat.ALWAYS)))
+
+    def attempt() -> Steps[Answer | Broken]:
+        answer = yield from call(policy, request, Repeat.ALWAYS)
+        return _DAMAGED if _is_damaged(answer.headers, hashlib.sha256(answer.body).hexdigest()) else answer
+
+    return read_json((yield from _until_whole(policy, attempt)))
 
 
 def save_result(policy: Policy, job: JobRef, to: str | os.PathLike[str]) -> Steps[int]:
     """Writes the result into a file, piece by piece. -> its size in bytes.
 
-    The file is there only once it is whole. A transfer that breaks off begins anew. Raises as `result`, and OSError.
+    The file is there only once it is whole, by its SHA-256. A transfer that breaks off begins anew. Raises as `result`, and
+    OSError.
     """
     request = Request("GET", f"{path_of(job)}/result", policy.timeout, headers={"Accept-Encoding": "identity"})
-    target, failures = Path(to), 0
-    deadline = 0.0
-    while True:
+
+    def attempt() -> Steps[int | Broken]:
         answer = yield from start_reading(policy, request)
-        got = yield from _written(target, answer.headers)
-        if isinstance(got, int):
-            return got
-        failures += 1
-        deadline = policy.clock() + policy.patience if failures == 1 else deadline
-        pause = pause_before(failures, got, policy)
-        if policy.clock() + pause > deadline:
-            raise ConnectionFailed(f"{got.reason}, again and again ({failures} times).", uncertain=False)
-        yield from sleep(pause)
+        return (yield from _written(Path(to), answer.headers))
+
+    return (yield from _until_whole(policy, attempt))
 
 
 def run(
@@ -94,18 +102,35 @@ def result_of(policy: Policy, job: Job) -> Steps[Any]:
     return job.result if job.result is not None else (yield from result(policy, job))
 
 
+def _until_whole(policy: Policy, attempt: Callable[[], Steps[T | Broken]]) -> Steps[T]:
+    """Raises ConnectionFailed."""
+    failures, deadline = 0, 0.0
+    while True:
+        got = yield from attempt()
+        if not isinstance(got, Broken):
+            return got
+        failures += 1
+        deadline = policy.clock() + policy.patience if failures == 1 else deadline
+        pause = pause_before(failures, got, policy)
+        if policy.clock() + pause > deadline:
+            raise ConnectionFailed(f"{got.reason}, again and again ({failures} times).", uncertain=False)
+        yield from sleep(pause)
+
+
 def _written(target: Path, headers: Mapping[str, str]) -> Steps[int | Broken]:
     """Beside the file first: a half one never has its name."""
     announced = headers.get("content-length", "")
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    part = Path(name)
+    part, digest = Path(name), hashlib.sha256()
     try:
         with os.fdopen(handle, "wb") as file:
-            size = yield from _copied(file)
+            size = yield from _copied(file, digest.update)
         if isinstance(size, Broken):
             return size
         if announced.isdigit() and int(announced) != size:
             return Broken("The result was cut off", sent=True)
+        if _is_damaged(headers, digest.hexdigest()):
+            return _DAMAGED
         part.chmod(0o666 & ~_umask())
         part.replace(target)
         return size
@@ -113,7 +138,13 @@ def _written(target: Path, headers: Mapping[str, str]) -> Steps[int | Broken]:
         part.unlink(missing_ok=True)
 
 
-def _copied(file: BinaryIO) -> Steps[int | Broken]:
+def _copied(file: BinaryIO, note: Callable[[bytes], None]) -> Steps[int | Broken]:
+    """note: called with what the file gets."""
+
+    def take(piece: bytes) -> None:
+        file.write(piece)
+        note(piece)
+
     size = 0
     while True:
         piece = yield from read()
@@ -121,8 +152,13 @@ def _copied(file: BinaryIO) -> Steps[int | Broken]:
             return piece
         if not piece:
             return size
-        yield from do(lambda piece=piece: file.write(piece))  # type: ignore[misc]  # bound now
+        yield from do(partial(take, piece))
         size += len(piece)
+
+
+def _is_damaged(headers: Mapping[str, str], digest: str) -> bool:
+    named = _SHA256.fullmatch(headers.get("etag", ""))
+    return named is not None and named[1] != digest
 
 
 def _umask() -> int:

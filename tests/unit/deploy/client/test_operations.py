@@ -3,6 +3,8 @@
 import io
 import json
 import os
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +271,26 @@ def test_a_result_is_saved_whole_or_not_at_all(tmp_path: Path) -> None:
     assert target.read_text() == "[1,2]"
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
     assert len(play.pauses) == 2
+
+
+def test_a_result_that_comes_damaged_is_fetched_again_and_never_given(tmp_path: Path) -> None:
+    named = ok("[1]", etag=f'"{sha256(b"[1]").hexdigest()}"')
+    target, play = tmp_path / "result.json", Play([named, b"[2]", b"", named, b"[", b"1]", b""])
+    assert play.run(results.save_result(play.policy, ID, target)) == 3
+    assert target.read_text() == "[1]"
+
+    damaged = replace(named, body=b"[2]")
+    play = Play([damaged, named])
+    assert play.run(results.result(play.policy, ID)) == [1]
+    play = Play([damaged] * 100)
+    with pytest.raises(ConnectionFailed, match="SHA-256"):
+        play.run(results.result(play.policy, ID))
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"1"', f'W/"{"0" * 64}"', f'"{"0" * 64}-gzip"'])
+def test_a_tag_that_names_no_bytes_says_nothing_of_them(etag: str) -> None:
+    play = Play([ok("[1]", etag=etag)])
+    assert play.run(results.result(play.policy, ID)) == [1]
 
 
 def test_a_result_that_never_comes_whole_leaves_nothing(tmp_path: Path) -> None:
