@@ -16,9 +16,9 @@ from ml_service.models.echo import Behave
 from shared.errors import BrokerUnavailable
 from tests.chaos.customer import Customer, GaveUp
 from tests.chaos.ledger import order
-from tests.chaos.link import Way
 from tests.chaos.recovery import Recovery, held_by, watch
 from tests.chaos.rig import LEASE, Rig, Target
+from tests.link import Way
 
 CALLS = ("Publish", "Pull", "Acknowledge", "ModifyAckDeadline")
 COMPANIONS = 5  # jobs that are ordered together with one that misbehaves

@@ -16,12 +16,11 @@ import psutil
 from deploy.local.brokers import EMBEDDED
 from deploy.local.components import api_name, worker_name
 from deploy.local.console import Console
-from deploy.local.ports import HOST
 from deploy.local.standin.control import Control
 from deploy.local.system import LocalSystem
 from ml_service.models.digits.version import VERSION
-from tests.chaos.link import Link, Streams, link_to
 from tests.chaos.truth import Truth, truth_of
+from tests.link import Link, Streams, link_to
 
 LEASE = 4.0  # seconds: faults are noticed by leases, and shorter ones are waited for less
 INLINE = 2_000  # bytes: larger results go to the blob store
@@ -192,8 +191,8 @@ async def rig(
 
 def _through(links: Mapping[tuple[str, Target], Link], part: str) -> dict[str, str]:
     return {
-        "DATABASE_URL": f"postgresql://postgres@{HOST}:{links[part, Target.DATABASE].port}/torchrelay",
-        "PUBSUB_EMULATOR_HOST": f"{HOST}:{links[part, Target.BROKER].port}",
+        "DATABASE_URL": f"postgresql://postgres@{links[part, Target.DATABASE].address}/torchrelay",
+        "PUBSUB_EMULATOR_HOST": links[part, Target.BROKER].address,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.local.ports import HOST
-from tests.chaos.link import Link, Streams, Way, link_to
+from tests.link import Link, Streams, Way, link_to
 
 SOON = 0.2  # seconds in which what is sent would have arrived
 

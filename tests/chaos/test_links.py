@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.chaos.conftest import Stage
-from tests.chaos.link import Way
 from tests.chaos.rig import Target
 from tests.chaos.scene import Scene
+from tests.link import Way
 
 # The time-outs: 12 s for a statement and as many for its cancellation, 10 s for a call of the broker, 25 s for its line.
 IN_TIME = 60.0

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
@@ -13,7 +13,7 @@ from shared.broker.names import Names
 from shared.broker.pubsub import Pubsub
 from shared.errors import BrokerUnavailable, NotProvisioned
 from tests.contract.broker.conftest import PROJECT, RestartableBroker, receive
-from tests.contract.broker.silence import SilentProxy, mute_server
+from tests.link import Link, link_to, nobody
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ async def test_calls_work_again_a_second_after_a_restart(broker: Pubsub, own_ser
 
 
 async def test_a_connection_that_has_gone_silent_is_replaced(broker_host: str, names: Names) -> None:
-    async with SilentProxy(broker_host) as proxy:
-        broker = await Pubsub.connect(PROJECT, proxy.host, names.prefix)
+    async with link_to_broker(broker_host) as link:
+        broker = await Pubsub.connect(PROJECT, link.address, names.prefix)
         await broker.provision("echo")
         waiting = asyncio.create_task(broker.pull("echo", 1))
-        proxy.silence()
+        link.strand()
         await broken(broker, within=30)
         await published(broker, b"again", within=10)
         await asyncio.gather(waiting, return_exceptions=True)  # failed with the connection, or empty before
@@ -78,10 +78,10 @@ async def test_a_connection_that_has_gone_silent_is_replaced(broker_host: str, n
 
 async def test_a_new_connection_is_not_the_old_one(broker_host: str, names: Names) -> None:
     """gRPC shares connections where it can: a new channel alone would be as silent as the old one."""
-    async with SilentProxy(broker_host) as proxy:
-        broker = await Pubsub.connect(PROJECT, proxy.host, names.prefix, pull_seconds=5.0)
+    async with link_to_broker(broker_host) as link:
+        broker = await Pubsub.connect(PROJECT, link.address, names.prefix, pull_seconds=5.0)
         await broker.provision("echo")
-        proxy.silence()  # before the pull: one that has arrived would get the message, and hide it for a minute
+        link.strand()  # before the pull: one that has arrived would get the message, and hide it for a minute
         waiting = asyncio.create_task(broker.pull("echo", 1))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -101,8 +101,8 @@ async def test_a_server_that_accepts_and_says_nothing_keeps_nobody_waiting(monke
     monkeypatch.setattr(pubsub, "_TIMEOUT_S", 0.3)
     monkeypatch.setattr(pubsub, "_DEAD_PULL_TIMEOUT_S", 0.3)
     monkeypatch.setattr(provision, "_TIMEOUT_S", 0.3)
-    async with mute_server() as (host, port):
-        broker = await Pubsub.connect(PROJECT, f"{host}:{port}", pull_seconds=0.3)
+    async with link_to(nobody) as link:
+        broker = await Pubsub.connect(PROJECT, link.address, pull_seconds=0.3)
         for silent in (
             broker.publish("echo", [(b"x", {})]),
             broker.publish_dead("echo", b"x", {}),
@@ -119,6 +119,11 @@ async def test_a_server_that_accepts_and_says_nothing_keeps_nobody_waiting(monke
                     assert await pull("echo", 1) == []
         async with asyncio.timeout(5):
             await broker.close()
+
+
+def link_to_broker(address: str) -> AbstractAsyncContextManager[Link]:
+    host, _, port = address.partition(":")
+    return link_to(lambda: asyncio.open_connection(host, int(port)))
 
 
 async def broken(broker: Pubsub, within: float) -> None:

@@ -17,9 +17,8 @@ from shared.database.pool import DEADLOCK_TRIES, Database
 from shared.database.statement import Statement
 from shared.database.tables import jobs
 from shared.errors import DatabaseBusy, DatabaseUnavailable
-from tests.chaos.link import Link, link_to
-from tests.contract.broker.silence import SilentProxy, mute_server
 from tests.contract.database.stage import Stage, until
+from tests.link import Link, link_to, nobody
 
 ANSWER = Statement("answer", select(bindparam("number", type_=Integer).label("number")))
 SLEEP = Statement("sleep", select(func.pg_sleep(60)))
@@ -342,7 +341,7 @@ async def stranded(
     """A pool, and its line, which is well at first. A statement's time-out is long beside the dead line's."""
     monkeypatch.setattr(pool_module, "COMMAND_TIMEOUT", PATIENCE)
     async with link_to(lambda: asyncio.open_unix_connection(postgres.socket_folder / ".s.PGSQL.5432")) as link:
-        database = await open_pool(f"postgresql://postgres@127.0.0.1:{link.port}/postgres")
+        database = await open_pool(f"postgresql://postgres@{link.address}/postgres")
         await database.fetch(ANSWER, number=1)
         yield database, link
 
@@ -401,33 +400,30 @@ async def test_who_is_cancelled_on_a_dead_line_is_cancelled(stranded: tuple[Data
 
 async def test_a_server_that_accepts_and_says_nothing_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "CONNECT_TIMEOUT", 0.2)
-    async with mute_server() as (host, port), asyncio.timeout(10):
+    async with link_to(nobody) as link, asyncio.timeout(10):
         with pytest.raises(DatabaseUnavailable):
-            await Database.connect(f"postgresql://postgres@{host}:{port}/torchrelay", patience=0.5)
+            await Database.connect(f"postgresql://postgres@{link.address}/torchrelay", patience=0.5)
 
 
 @pytest.fixture
-async def silenced(
-    postgres: Postgres, shared_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Database, SilentProxy]]:
+async def silenced(postgres: Postgres, shared_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """A pool whose connections are half-open; new ones work."""
     monkeypatch.setattr(pool_module, "COMMAND_TIMEOUT", 0.3)
-    async with SilentProxy(str(postgres.socket_folder / ".s.PGSQL.5432")) as proxy:
-        url = f"postgresql://postgres@{proxy.host}/{make_url(shared_url).database}?sslmode=disable"
+    async with link_to(lambda: asyncio.open_unix_connection(postgres.socket_folder / ".s.PGSQL.5432")) as link:
+        url = f"postgresql://postgres@{link.address}/{make_url(shared_url).database}?sslmode=disable"
         database = await Database.connect(url, size=2, patience=5)
         await asyncio.gather(*(database.fetch(BACKEND) for _ in range(2)))
-        proxy.silence()
-        yield database, proxy
+        link.strand()
+        yield database
         await database.close()
 
 
-async def test_a_half_open_connection_is_given_up_and_replaced(silenced: tuple[Database, SilentProxy]) -> None:
-    database, _ = silenced
+async def test_a_half_open_connection_is_given_up_and_replaced(silenced: Database) -> None:
     async with asyncio.timeout(20):
         failures = 0
         while True:
             try:
-                assert (await database.fetch(ANSWER, number=7))[0]["number"] == 7
+                assert (await silenced.fetch(ANSWER, number=7))[0]["number"] == 7
             except DatabaseUnavailable:
                 failures += 1
             else:
@@ -435,24 +431,22 @@ async def test_a_half_open_connection_is_given_up_and_replaced(silenced: tuple[D
     assert 1 <= failures <= 2  # each of the old connections once
 
 
-async def test_a_half_open_connection_ends_a_transaction(silenced: tuple[Database, SilentProxy]) -> None:
-    database, _ = silenced
+async def test_a_half_open_connection_ends_a_transaction(silenced: Database) -> None:
     async with asyncio.timeout(20):
         with pytest.raises(DatabaseUnavailable):
-            async with database.transaction() as tx:
+            async with silenced.transaction() as tx:
                 await tx.fetch(BACKEND)
 
 
-async def test_a_half_open_connection_fails_the_health_check_in_time(silenced: tuple[Database, SilentProxy]) -> None:
-    database, _ = silenced
+async def test_a_half_open_connection_fails_the_health_check_in_time(silenced: Database) -> None:
     async with asyncio.timeout(10):
         with pytest.raises(DatabaseUnavailable):
-            await database.ping()
+            await silenced.ping()
 
 
 @pytest.mark.parametrize("setting", ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"])
 async def test_the_server_looks_after_every_connection(
-    setting: str, silenced: tuple[Database, SilentProxy], monkeypatch: pytest.MonkeyPatch
+    setting: str, silenced: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else what a client that is gone had locked stays locked for hours."""
     assert setting in pool_module._SESSION
@@ -462,5 +456,5 @@ async def test_the_server_looks_after_every_connection(
         asked.append(server_settings)
 
     monkeypatch.setattr(asyncpg, "connect", connect)
-    await silenced[0].listener()
+    await silenced.listener()
     assert setting in asked[0]

@@ -20,6 +20,12 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial = Callable[[], Awaitable[Streams]]
 
 
+async def nobody() -> Streams:
+    """To dial for a server that accepts, and never says a word."""
+    never: asyncio.Future[Streams] = asyncio.get_running_loop().create_future()
+    return await never
+
+
 class Way(StrEnum):
     """Of bytes, seen from the part that has opened the connection."""
 
@@ -61,6 +67,10 @@ class Link:
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         self._delay = 0.0
         self._silent: frozenset[Way] = frozenset()  # ways in which new connections are silent
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.port}"
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, HOST, self.port)
