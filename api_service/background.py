@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 import structlog
@@ -39,5 +39,6 @@ async def _keep_running(service: Service) -> None:
         try:
             await service.run()
         except Exception:
-            log.exception("a service broke", service=service.name)
+            with suppress(Exception):  # nor must telling of it: nobody supervises the supervisor
+                log.exception("a service broke", service=service.name)
         await asyncio.sleep(PAUSE)

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 
-from api_service.broker_health import BrokerHealth
+from api_service.broker_health import BrokerHealth, Operation
 from shared.broker.protocol import Broker, Received
 from shared.database.dead_letters import keep_dead_letter, purge_dead_letters
 from shared.database.outbox import Entry, forget_dead_letters
@@ -66,12 +66,13 @@ class DeadLetters:
             if received:
                 await self._deal_with(queue, received)
                 await self._broker.acknowledge_dead(queue, [item.ack_id for item in received])
-        except NotProvisioned:
+        except NotProvisioned as error:
+            self._health.failed(Operation.PULL_DEAD, queue, error)
             await self._provision(queue)
         except BrokerUnavailable as error:
-            self._health.failed(error)
+            self._health.failed(Operation.PULL_DEAD, queue, error)
         else:
-            self._health.answered()
+            self._health.answered(Operation.PULL_DEAD, queue)
 
     async def _deal_with(self, queue: str, received: Iterable[Received]) -> None:
         readable: list[Entry] = []

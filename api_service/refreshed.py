@@ -9,6 +9,9 @@ Value = TypeVar("Value")
 
 # What is slow to read is read less often: it never keeps the database busy for more than a twentieth of the time.
 PAUSE_PER_READ = 20
+# What takes so long that it is given up must not begin anew with each who asks. Shorter, as it may have failed for
+# another reason, which has passed since.
+PAUSE_PER_FAILURE = 5
 
 
 class Refreshed(Generic[Value]):
@@ -24,17 +27,17 @@ class Refreshed(Generic[Value]):
         self._good_until = float("-inf")
 
     async def get(self) -> Value:
-        """Raises what reading raises; then the next who asks reads again."""
-        if self._reading is None or (self._reading.done() and self._worthless(self._reading)):
+        """Raises what reading raises; who asks after that reads again, but after a long failure not at once."""
+        if self._reading is None or (self._reading.done() and self._clock() >= self._good_until):
             self._reading = asyncio.ensure_future(self._fetch())
         return await asyncio.shield(self._reading)  # one that gives up must not take the others along
 
-    def _worthless(self, reading: asyncio.Future[Value]) -> bool:
-        return reading.cancelled() or reading.exception() is not None or self._clock() >= self._good_until
-
     async def _fetch(self) -> Value:
         began = self._clock()
-        value = await self._read()
-        took = self._clock() - began
-        self._good_until = began + max(self._lifetime, took * PAUSE_PER_READ)
+        try:
+            value = await self._read()
+        except Exception:
+            self._good_until = began + (self._clock() - began) * PAUSE_PER_FAILURE
+            raise
+        self._good_until = began + max(self._lifetime, (self._clock() - began) * PAUSE_PER_READ)
         return value

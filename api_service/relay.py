@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from api_service.broker_health import BrokerHealth
+from api_service.broker_health import BrokerHealth, Operation
 from api_service.counts import Counts
 from api_service.resting import RestingQueues
 from shared.broker.protocol import Broker
@@ -154,11 +154,12 @@ class Relay:
             await self._broker.publish(queue, messages)
         except NotProvisioned as error:
             log.warning("the queue is not there", queue=queue, error=str(error))
+            self._health.failed(Operation.PUBLISH, queue, error)
             await self._provision(queue)
             return False
         except BrokerUnavailable as error:
             log.warning("not published", queue=queue, jobs=len(entries), error=str(error))
-            self._health.failed(error)
+            self._health.failed(Operation.PUBLISH, queue, error)
             return False
-        self._health.answered()
+        self._health.answered(Operation.PUBLISH, queue)
         return True

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import Any
 
 import structlog
 from structlog.dev import plain_traceback  # the default one shows local variables, and with them inputs and passwords
@@ -9,8 +11,29 @@ from structlog.dev import plain_traceback  # the default one shows local variabl
 from shared.settings import LogSettings
 
 
+class _NeverRaising(structlog.WriteLogger):
+    """A line that cannot be written (a full disk, a reader that is gone, a closed file) is lost, and nothing else with it.
+
+    Lines are written between a step and the next one, also where an error is dealt with: raised there, it would end that.
+    """
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
+def _logger_to_stderr(*_: Any) -> _NeverRaising:
+    return _NeverRaising(sys.stderr)
+
+
 def configure_logs(settings: LogSettings) -> None:
-    """Call once, in a composition root. What libraries log through `logging` at WARNING or above comes out alike."""
+    """Call once, in a composition root. What libraries log through `logging` at WARNING or above comes out alike.
+
+    Logging never raises because of where it goes.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -27,7 +50,7 @@ def configure_logs(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=_logger_to_stderr,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -32,7 +32,8 @@ class Provisioner:
     async def __call__(self, queue: str) -> None:
         if not self._allowed:
             log.error(
-                "a queue is missing, and PUBSUB_PROVISION is off: create its topics and subscriptions", queue=queue
+                "a queue is missing, or brings nothing, and PUBSUB_PROVISION is off: see to its topics and subscriptions",
+                queue=queue,
             )
             return
         async with self._one_by_one:

@@ -5,7 +5,7 @@ An ack is never proof of anything: a lost one costs a redelivery, which the clai
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -43,10 +43,14 @@ class InHand:
 
 
 class Desk:
-    """Takes messages in, tells new ones from repeated ones, extends them all, and acks them in batches."""
+    """Takes messages in, tells new ones from repeated ones, extends them all, and acks them in batches.
 
-    def __init__(self, broker: Broker) -> None:
+    provision: makes anew what is missing of a queue.
+    """
+
+    def __init__(self, broker: Broker, provision: Callable[[str], Awaitable[None]]) -> None:
         self._broker = broker
+        self._provision = provision
         self._in_hand: dict[tuple[UUID, int], InHand] = {}
         self._acks: dict[str, set[str]] = defaultdict(set)
         self._acks_waiting = asyncio.Event()
@@ -116,6 +120,8 @@ class Desk:
             await self._broker.publish_dead(queue, item.data, {**item.attributes, "reason": reason[:1000]})
         except (BrokerUnavailable, NotProvisioned) as error:
             log.warning("an unreadable message stays where it is", queue=queue, error=str(error))
+            if isinstance(error, NotProvisioned):
+                await self._provision(queue)
         else:
             self._acks[queue].add(item.ack_id)
             self._acks_waiting.set()

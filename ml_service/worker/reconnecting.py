@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
@@ -39,9 +39,15 @@ class Reconnecting:
 
 
 async def look_for_overlooked(
-    db: Database, idle: Callable[[], Collection[str]], reconnect: Reconnecting, every: float
+    db: Database,
+    idle: Callable[[], Collection[str]],
+    reconnect: Reconnecting,
+    provision: Callable[[str], Awaitable[None]],
+    every: float,
 ) -> None:
-    """Rule 11 publishes again what an idle worker has not got. If it still gets nothing, the fault may be its receiver's."""
+    """Rule 11 publishes again what an idle worker has not got. If it still gets nothing, the fault may be its receiver's,
+    or its subscription is to a topic that was deleted, and made anew by somebody else.
+    """
     while True:
         await asyncio.sleep(every)
         try:
@@ -50,3 +56,4 @@ async def look_for_overlooked(
             continue
         for queue in overlooked:
             await reconnect(queue, "published again and again, and nothing comes")
+            await provision(queue)

@@ -5,14 +5,16 @@ thread was frozen with it (rule 6: it begins a new life by itself).
 """
 
 import asyncio
-import faulthandler
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 
 STUCK = 71  # exit status; sysexits.h: the system's fault
 LOOKS = 10  # within the time that the loop may stand still
+LAST_WORDS = 1.0  # seconds
+_STDERR = 2  # its file descriptor
 
 
 class Watchdog:
@@ -49,6 +51,19 @@ class Watchdog:
 
 
 def _end() -> None:
-    sys.stderr.write("the worker's event loop has not turned for too long: ending the process\n")
-    faulthandler.dump_traceback(all_threads=True)
-    os._exit(STUCK)
+    """The words have a thread of their own: it may be that nobody reads them, and that this is what the loop hangs on."""
+    try:
+        words = threading.Thread(target=_say_where, daemon=True)
+        words.start()
+        words.join(LAST_WORDS)
+    finally:
+        os._exit(STUCK)
+
+
+def _say_where() -> None:
+    """Not by `faulthandler`, which holds the GIL while it writes, nor to `sys.stderr`, whose lock others may hold."""
+    said = ["the worker's event loop has not turned for too long: ending the process\n"]
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001 - documented, for just this
+        said += [f"\nThread {names.get(ident, ident)} (most recent call last):\n", *traceback.format_stack(frame)]
+    os.write(_STDERR, "".join(said).encode(errors="backslashreplace"))

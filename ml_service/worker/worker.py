@@ -50,7 +50,8 @@ class Worker:
         self._settings = settings
         self._db = db
         self._broker = broker
-        self._desk = Desk(broker)
+        self._provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
+        self._desk = Desk(broker, self._provision)
         self._held = HeldAttempts()
         self._room_changed = asyncio.Event()
         self._refused: list[ServedModel] = []
@@ -60,7 +61,6 @@ class Worker:
         self._side_tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._provision = Provisioner(broker, db, allowed=settings.pubsub_provision)
         self._reconnect = Reconnecting(broker)
         self._events = EventWriter(db, settings.events_per_job)
         self._results = LargeResults(blobs, settings.inline_result_limit)
@@ -105,7 +105,7 @@ class Worker:
                 "ack": self._desk.run_acking(),
                 "events": self._events.run(),
                 "overlooked": look_for_overlooked(
-                    self._db, self._idle_queues, self._reconnect, self._settings.lease_seconds
+                    self._db, self._idle_queues, self._reconnect, self._provision, self._settings.lease_seconds
                 ),
                 **{f"keep {keeper.description.name}": keeper.run() for keeper in self._keepers},
                 **{f"lane {name}": lane.run() for name, lane in self._lanes.items()},

@@ -55,8 +55,9 @@ class Broker(Protocol):
 
     async def provision(self, queue: str) -> bool:
         """Creates what is missing of a queue. True if its subscription was, and so has none of the messages that were
-        ever published: the queue's rows must then be published again. What is there is not changed, but a warning
-        is logged where its settings are not ours.
+        ever published: the queue's rows must then be published again. So it is, too, where it was left over from a
+        topic that was deleted, and is replaced. Whatever else is there is not changed, but a warning is logged where
+        its settings are not ours.
         """
 
     async def reconnect(self) -> None:

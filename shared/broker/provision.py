@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, NotFound
 from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, RetryPolicy, Subscription
 
 from shared.broker.channel import Clients
@@ -24,12 +24,15 @@ _RETRY = RetryPolicy(  # the default redelivers at once; this only matters when 
 )
 _NEVER = ExpirationPolicy()  # without a ttl; the default removes a subscription after 31 idle days
 _TIMEOUT_S = 10.0
+_DELETED_TOPIC = "_deleted-topic_"  # what Pub/Sub calls it, in a subscription that outlives it
 
 log = structlog.get_logger(__name__)
 
 
 async def provision(clients: Clients, names: QueueNames) -> bool:
     """Whether the queue's own subscription was created. Raises Google's exceptions.
+
+    A subscription whose topic was deleted is replaced: a topic of the same name is another one, and brings it nothing.
 
     Dead letters first: from its first moment on, a queue has a place for them. To be repeated as often as one likes,
     by several at once. If the answer that would have said True is lost, the repetition says False.
@@ -61,16 +64,27 @@ async def _ensure_topic(clients: Clients, name: str) -> None:
 
 
 async def _ensure_subscription(clients: Clients, wanted: Subscription) -> bool:
+    if await _create_subscription(clients, wanted):
+        return True
+    with suppress(NotFound):  # another one is replacing it, too
+        existing = await clients.subscriber.get_subscription(subscription=wanted.name, retry=None, timeout=_TIMEOUT_S)
+        if existing.topic != _DELETED_TOPIC:
+            _warn_of_differences(existing, wanted)
+            return False
+        log.warning("a subscription whose topic was deleted is replaced", subscription=wanted.name)
+        await clients.subscriber.delete_subscription(subscription=wanted.name, retry=None, timeout=_TIMEOUT_S)
+    return await _create_subscription(clients, wanted)
+
+
+async def _create_subscription(clients: Clients, wanted: Subscription) -> bool:
+    """-> False: there is one."""
     try:
         await clients.subscriber.create_subscription(request=wanted, retry=None, timeout=_TIMEOUT_S)
     except AlreadyExists:
-        existing = await clients.subscriber.get_subscription(subscription=wanted.name, retry=None, timeout=_TIMEOUT_S)
-        _warn_of_differences(existing, wanted)
         return False
     return True
 
 
-# `topic` differs when it was deleted and made again: the subscription stays with the deleted one, and gets nothing.
 _COMPARED = (
     "topic",
     "push_config",

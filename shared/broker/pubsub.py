@@ -80,8 +80,11 @@ class Pubsub:
 
     async def provision(self, queue: str) -> bool:
         names = self._names.of(queue)
-        with self._calling(f"provision {names.topic}", "roles/pubsub.editor on the project"):
-            return await provision(self._clients, names)
+        try:
+            with self._calling(f"provision {names.topic}", "roles/pubsub.editor on the project"):
+                return await provision(self._clients, names)
+        except NotProvisioned as error:
+            raise BrokerUnavailable(f"{names.topic} was deleted while it was provisioned") from error
 
     async def reconnect(self) -> None:
         old, self._clients = self._clients, await open_clients(self._emulator_host, fresh=True)

@@ -207,7 +207,7 @@ async def test_an_unreadable_message_goes_from_the_queue_to_the_table(
     """Rule 5 from one end to the other, through a real broker: a worker's desk, the dead-letter topic, the consumer."""
     await pubsub.provision("echo")
     await pubsub.publish("echo", [(b"not for us", {"from": "elsewhere"})])
-    desk = Desk(pubsub)
+    desk = Desk(pubsub, Provisioner(pubsub, db, allowed=True))
     assert await desk.take_in("echo", await receive(pubsub.pull, 1, queue="echo")) == []
     await desk.flush_acks()
     consumer = DeadLetters(db, pubsub, health, echo_queue, Provisioner(pubsub, db, allowed=True), DAY)

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from api_service import dead_letters as dead_letters_module
 from api_service import relay as relay_module
 from api_service import resting
 from api_service.broker_health import BrokerHealth
+from api_service.dead_letters import DeadLetters
 from api_service.relay import PER_CALL, REMEMBERED, Relay
 from shared.broker.names import InvalidQueueName
 from shared.database.outbox import lease_unpublished
@@ -154,6 +156,27 @@ async def test_what_the_broker_refused_is_let_go_and_found_by_the_sweep(office: 
         assert await office.sent(1) == [(jobs[0].id, 1)]
         await office.stamped(jobs[0].id)
     await office.health.check()
+
+
+@pytest.mark.parametrize("fault", [BrokerUnavailable("not permitted"), NotProvisioned("no topic")])
+async def test_that_nothing_can_be_published_shows_although_dead_letters_can_be_pulled(
+    office: Office, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(dead_letters_module, "PAUSE", 0.001)
+
+    async def queues() -> list[str]:
+        return ["echo"]
+
+    office.broker.faults["publish"] = fault
+    provision = Provisioner(office.broker, office.db, allowed=False)
+    consumer = DeadLetters(office.db, office.broker, office.health, queues, provision, retention=3600.0)
+    await office.left_behind()
+    async with going_on(office.relay), going_on(consumer):
+        await office.broker.until(lambda: office.broker.calls["publish"] >= 2)
+        pulled = office.broker.calls["pull_dead"]
+        await office.broker.until(lambda: office.broker.calls["pull_dead"] > pulled + 2)
+        with pytest.raises(BrokerUnavailable, match=str(fault)):
+            await office.health.check()
 
 
 async def test_what_another_process_left_behind_is_found(office: Office) -> None:

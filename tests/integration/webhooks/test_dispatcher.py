@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,8 @@ from structlog.testing import capture_logs
 from api_service.views import render_job
 from api_service.webhooks import dispatcher as module
 from api_service.webhooks.dispatcher import Calls, Dispatcher
-from shared.database.deliveries import Delivery, DeliveryState, list_deliveries
+from api_service.webhooks.sending import Answer
+from shared.database.deliveries import Delivery, DeliveryState, lease_deliveries, list_deliveries
 from shared.database.entries import Ending
 from shared.database.moves import cancel_job
 from shared.database.pool import Database
@@ -107,6 +109,40 @@ async def test_a_receiver_is_told_and_can_be_sure(stage: Stage, receiver: Receiv
     assert event["timestamp"].endswith("Z")
     assert received.headers["webhook-id"] == str((await delivery(stage, held[0])).id)
     assert received.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("off", [3600, -3600])
+async def test_a_message_has_the_time_of_the_database_whatever_the_clock_here_says(
+    stage: Stage, receiver: Receiver, running: Running, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    """Also in a later try, whose lease is another: receivers refuse what is five minutes off."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + off)
+    receiver.answers(500, 204)
+    job_id = await told(stage, receiver.port)
+    async with running() as one:
+        times = [int((await receiver.next()).headers["webhook-timestamp"])]
+        await until_tried(stage, job_id)
+        await all_due(stage)
+        one.look_soon()
+        times.append(int((await receiver.next()).headers["webhook-timestamp"]))
+        await until_state(stage, job_id, DeliveryState.DELIVERED)
+    now = (await stage.connection.fetchval("SELECT now()")).timestamp()
+    assert all(now - 60 < sent <= now for sent in times)
+
+
+async def test_a_message_that_was_long_in_the_making_has_the_time_when_it_is_sent(stage: Stage) -> None:
+    """As where the database keeps us waiting for the secret: seven seconds of the lease are over."""
+    sent: list[int] = []
+
+    async def post(_url: str, headers: Mapping[str, str], _body: bytes) -> Answer:
+        sent.append(int(headers["webhook-timestamp"]))
+        return Answer(204, None, 0.0)
+
+    await told(stage, 80)
+    (due,) = await lease_deliveries(stage.db, 1, per_host=1, busy={}, lease=20.0)
+    await Dispatcher(stage.db, post, Calls(1, 1, 5.0))._call(due, time.monotonic() + 13)
+    assert sent[0] - (due.leased_until.timestamp() - 20) == pytest.approx(7, abs=1.5)
 
 
 async def test_a_try_that_failed_is_made_again_under_the_same_id(

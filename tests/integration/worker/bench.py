@@ -12,6 +12,7 @@ from ml_service.worker.large_results import LargeResults
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler
 from shared.database.leases import Held
+from shared.queues import Provisioner
 from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker, delivery
 from tests.unsteady_blobs import UnsteadyBlobs
@@ -34,7 +35,7 @@ class Bench:
         self.serves: set[tuple[str, int]] = {("echo", 1), ("actor", 3)}
         self.held_reports: list[Collection[Held]] = []
         self.deaths = 0
-        self.desk = Desk(broker)
+        self.desk = Desk(broker, Provisioner(broker, db, allowed=True))
         self.held = HeldAttempts()
         self.events = EventWriter(db, cap=1000)
         self.results = LargeResults(blobs, INLINE_LIMIT)

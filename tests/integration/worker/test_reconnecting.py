@@ -9,6 +9,7 @@ import pytest
 from ml_service.worker.reconnecting import REST, Reconnecting, look_for_overlooked
 from shared.database.outbox import find_overlooked
 from shared.errors import BrokerUnavailable
+from shared.queues import Provisioner
 from tests.contract.database.stage import Stage
 from tests.hand_broker import HandBroker
 from tests.unsteady_database import UnsteadyDatabase
@@ -63,7 +64,7 @@ async def test_what_was_published_three_times_and_not_claimed_is_overlooked(db: 
 async def test_an_idle_receiver_that_gets_nothing_of_it_is_not_trusted(
     db: UnsteadyDatabase, stage: Stage, broker: HandBroker, *, idle: bool
 ) -> None:
-    """Pulls that come back empty, in time, for ever: nothing else would tell."""
+    """Pulls that come back empty, in time, for ever: nothing else would tell. Nor is its subscription: see provision.py."""
     await overlooked(stage, "stage")
     looks = 0
 
@@ -73,7 +74,8 @@ async def test_an_idle_receiver_that_gets_nothing_of_it_is_not_trusted(
         return ["stage"] if idle else []
 
     db.refuse["find_overlooked"] = 1  # which ends nothing
-    looking = asyncio.create_task(look_for_overlooked(db, idle_queues, Reconnecting(broker), every=0.001))
+    provision = Provisioner(broker, db, allowed=True)
+    looking = asyncio.create_task(look_for_overlooked(db, idle_queues, Reconnecting(broker), provision, every=0.001))
     try:
         if idle:
             await broker.until(lambda: broker.calls["reconnect"] == 1)
@@ -81,6 +83,7 @@ async def test_an_idle_receiver_that_gets_nothing_of_it_is_not_trusted(
     finally:
         looking.cancel()
     assert broker.calls["reconnect"] == int(idle)
+    assert {*broker.provisioned} == ({"stage"} if idle else set())
 
 
 async def reached(condition: Callable[[], bool]) -> None:

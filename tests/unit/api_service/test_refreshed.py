@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api_service.refreshed import PAUSE_PER_READ, Refreshed
+from api_service.refreshed import PAUSE_PER_FAILURE, PAUSE_PER_READ, Refreshed
 from shared.errors import DatabaseUnavailable
 
 
@@ -55,6 +55,19 @@ async def test_after_a_failure_the_next_reads_again() -> None:
     with pytest.raises(DatabaseUnavailable):
         await source.value.get()
     source.away = False
+
+    assert await source.value.get() == 2
+
+
+async def test_what_is_given_up_after_long_is_not_begun_anew_by_each_who_asks() -> None:
+    source = Source(takes=10.0)
+    source.away = True
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailable):
+            await source.value.get()
+    assert source.reads == 1
+    source.away = False
+    source.now = 10.0 * PAUSE_PER_FAILURE
 
     assert await source.value.get() == 2
 

@@ -23,7 +23,10 @@ def broker() -> HandBroker:
 
 @pytest.fixture
 def desk(broker: HandBroker) -> Desk:
-    return Desk(broker)
+    async def provision(queue: str) -> None:
+        await broker.provision(queue)
+
+    return Desk(broker, provision)
 
 
 @asynccontextmanager
@@ -181,3 +184,14 @@ async def test_what_cannot_be_buried_stays_with_the_broker(desk: Desk, broker: H
     await desk.flush_acks()
     assert len(broker.buried) == 1
     assert broker.acked == {bad.ack_id}
+
+
+async def test_a_queue_that_has_no_place_for_it_any_more_is_given_one(desk: Desk, broker: HandBroker) -> None:
+    """Nobody else would miss it: what reads the dead letters has its subscription still."""
+    broker.faults["publish_dead"] = NotProvisioned("no topic")
+    bad = raw(b"{")
+    assert await desk.take_in("echo", [bad]) == []
+    assert broker.provisioned == ["echo"]
+    del broker.faults["publish_dead"]
+    await desk.take_in("echo", [bad])
+    assert len(broker.buried) == 1

@@ -9,10 +9,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from ml_service.worker.watchdog import STUCK, Watchdog
 
 PROGRAM = """
-import asyncio, sys, time
+import asyncio, os, sys, time
 from ml_service.worker.watchdog import Watchdog
 
 async def main():
@@ -40,6 +42,25 @@ def test_a_loop_that_is_stuck_ends_the_process_and_says_where() -> None:
     assert process.returncode == STUCK
     assert "event loop has not turned" in said
     assert "in main" in said
+
+
+FILL = "while True: sys.stderr.write('x' * 1000)"  # as a log does that nobody reads
+FILL_ALMOST = """os.set_blocking(2, False)
+    while True:
+        try: os.write(2, b'x' * 1000)
+        except BlockingIOError: break
+    os.set_blocking(2, True)
+    time.sleep(60)"""
+
+
+@pytest.mark.parametrize("then", [FILL, FILL_ALMOST])
+def test_it_ends_although_nobody_reads_what_it_says(then: str) -> None:
+    process = begun(then)
+    try:
+        assert process.wait(30) == STUCK
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_process_that_was_frozen_goes_on_when_it_thaws() -> None:
