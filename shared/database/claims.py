@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Float,
     Integer,
     Text,
@@ -17,22 +18,29 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     literal_column,
     null,
+    or_,
     select,
     true,
     update,
 )
 
-from shared.database.entries import LOSS_DELAY, announced, enter_queued, is_state, moved
+from shared.catalogue import ModelState
+from shared.database.entries import LOSS_DELAY, announced, is_state, moved, wait_on
 from shared.database.fence import WORKER, attempts, held_by, locked, locked_entries, rows_given, worker_is_alive
 from shared.database.pool import Database
 from shared.database.statement import Statement, clock, constant, each, seconds
-from shared.database.tables import job_uploads, jobs, uploads
+from shared.database.tables import job_uploads, jobs, uploads, workers
 from shared.job import JsonText
 from shared.states import HELD, JobState
 from shared.uploads import Readable
+
+# A job that is put back is due again in LOSS_DELAY where another worker serves it. Else after as long as it has waited by
+# then, at most this: a backlog that nobody serves must not keep its queue's workers and the relay busy with itself.
+UNSERVED_DELAY_AT_MOST = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +131,32 @@ def _explain() -> Statement:
 
 def _put_back() -> Statement:
     entries = locked_entries()
-    later = clock() + seconds(literal_column(str(LOSS_DELAY), Float))
-    put = update(jobs).where(jobs.c.id == entries.c.id).values(enter_queued(later)).returning(jobs.c.id).cte("put")
+    soon = literal_column(str(LOSS_DELAY), Float)
+    entered_at = jobs.c.queue_deadline - jobs.c.queue_ttl
+    waited = cast(func.extract("epoch", clock() - entered_at), Float)
+    delay = case((_is_served(), soon), else_=func.greatest(soon, func.least(waited, UNSERVED_DELAY_AT_MOST)))
+    later = wait_on(clock() + seconds(delay))
+    put = update(jobs).where(jobs.c.id == entries.c.id).values(later).returning(jobs.c.id).cte("put")
     return Statement("put_back", announced(put))
+
+
+def _is_served() -> ColumnElement[bool]:
+    """Some live worker has the job's model and version, or loads it."""
+    has = (
+        workers.c.models.contains(
+            func.jsonb_build_array(
+                func.jsonb_build_object(
+                    *(constant("name"), jobs.c.model),
+                    *(constant("version"), jobs.c.version),
+                    *(constant("state"), constant(state)),
+                )
+            )
+        )
+        for state in (ModelState.READY, ModelState.LOADING)
+    )
+    return exists(
+        select(workers.c.id).where(workers.c.state == constant("alive"), workers.c.lease_until > clock(), or_(*has))
+    )
 
 
 def _start() -> Statement:
@@ -186,7 +217,10 @@ async def explain_unclaimed(
 
 
 async def put_back(db: Database, messages: Collection[tuple[UUID, int]]) -> list[UUID]:
-    """Re-queues jobs that this worker does not serve, or not soon, for another. messages: (job id, publish_no) of each."""
+    """Re-queues jobs that this worker does not serve, or not soon, for another; their wait, and its deadline, goes on.
+
+    messages: (job id, publish_no) of each.
+    """
     ids, numbers = [job_id for job_id, _ in messages], [number for _, number in messages]
     return [row["id"] for row in await db.fetch(_PUT_BACK, id=ids, publish_no=numbers)]
 

@@ -122,6 +122,14 @@ def enter_queued(available_at: ColumnElement[Any]) -> dict[str, Any]:
     }
 
 
+def wait_on(available_at: ColumnElement[Any]) -> dict[str, Any]:
+    """Rule 2, of a job that is `queued` and stays it: another entry, to be published again, but the same wait.
+
+    Else one that nobody serves, put back again and again, would never expire.
+    """
+    return {name: value for name, value in enter_queued(available_at).items() if name != "queue_deadline"}
+
+
 def forget_publication() -> dict[str, Any]:
     """Rule 2: whoever clears `published_at` raises `publish_no`, stamped or not, so that no late stamp can mark it again."""
     return {"published_at": null(), "publish_leased_until": null(), "publish_no": jobs.c.publish_no + 1}

@@ -17,6 +17,7 @@ SCENARIOS = {
     "a hanging job in a batch": Scenario((HANGS, GOOD), faults=0, max_attempts=1),
     "a busy worker and an idle one": Scenario((GOOD, GOOD), workers=2, faults=0, users=0, lossy=False),
     "a stranger, reliable": Scenario((GOOD,), workers=2, users=0, stranger=True, lossy=False),
+    "a stranger and queue_ttl": Scenario((GOOD,), workers=2, faults=0, users=0, ttls=1, stranger=True),
     "killed before the start": Scenario((KILLS_BEFORE_START,), faults=0, users=0),
     # Longer ones, some seconds to a minute each:
     "a poison job in a batch": Scenario((KILLS_WORKER, GOOD), faults=0, users=0, max_attempts=1),
@@ -28,7 +29,7 @@ SCENARIOS = {
     "two faults and two users": Scenario((ANY,), faults=2, users=2),
     "two faults and two users, reliable": Scenario((ANY,), faults=2, users=2, lossy=False),
 }
-QUICK = tuple(SCENARIOS)[:11]
+QUICK = tuple(SCENARIOS)[:12]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ DAMAGES = {
     "the_dead_ack": Damage("one of each, reliable", "a worker that is not alive acks what it cannot claim"),
     "put_back_keeps_number": Damage("a stranger, reliable", "a job is put back under its old publish_no"),
     "put_back_does_nothing": Damage("a stranger, reliable", "a message of another model is just acked"),
+    "put_back_renews_deadline": Damage("a stranger and queue_ttl", "who is put back again and again waits for ever"),
     "put_back_ignores_state": Damage("a stranger, reliable", "a job is put back though somebody runs it"),
     "claim_ignores_due": Damage("one of each", "a job is claimed during its back-off"),
     # rule 6

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -21,7 +22,8 @@ _ROWS = """
 """
 # What lies ahead stays ahead, however slow the test is: its times pass when the test says so.
 _HOLD = """
-    UPDATE jobs SET available_at = now() + interval '1 day', queue_deadline = now() + interval '1 day' + queue_ttl
+    UPDATE jobs SET available_at = now() + interval '1 day',
+        queue_deadline = CASE WHEN queue_deadline < now() THEN queue_deadline ELSE now() + interval '1 day' + queue_ttl END
     WHERE available_at > now() AND available_at < now() + interval '1 hour';
     UPDATE jobs SET publish_leased_until = now() + interval '1 day'
     WHERE publish_leased_until > now() AND publish_leased_until < now() + interval '1 hour'
@@ -62,6 +64,13 @@ class Real:
 
     def hold_times(self) -> None:
         self.execute(_HOLD)
+
+    def deadline(self, job_id: UUID) -> datetime | None:
+        """None: the job is gone."""
+        found: datetime | None = self(
+            self._connection.fetchval("SELECT queue_deadline FROM jobs WHERE id = $1", job_id)
+        )
+        return found
 
     def rows(self) -> dict[UUID, Any]:
         return {row["id"]: row for row in self(self._connection.fetch(_ROWS))}

@@ -77,14 +77,15 @@ class Rules:
         return job._replace(leased=False) if waits else job
 
     def put_back(self, job: Job, publish_no: int) -> Job:
-        """Rule 5: a job whose model this worker does not serve."""
+        """Rule 5: a job that this worker does not serve, or not soon. It waits on: the deadline is that of its entry."""
         if self.broken("put_back_does_nothing"):
             return job
         same = job.publish_no == publish_no or self.broken("put_back_ignores_number")
         if not same or (job.state != QUEUED and not self.broken("put_back_ignores_state")):
             return job
-        entered = self.enter_queued(job, due=False)
-        return entered._replace(publish_no=job.publish_no) if self.broken("put_back_keeps_number") else entered
+        late = job.late and not self.broken("put_back_renews_deadline")
+        put = self.enter_queued(job, due=False)._replace(late=late, waited=job.waited)
+        return put._replace(publish_no=job.publish_no) if self.broken("put_back_keeps_number") else put
 
     def retry(self, job: Job) -> Job:
         """Rule 1: a new budget; the attempts go on counting."""

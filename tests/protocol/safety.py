@@ -8,6 +8,7 @@ from tests.protocol.values import (
     GONE,
     GOOD,
     HELD,
+    QUEUED,
     SUCCEEDED,
     House,
     Job,
@@ -23,6 +24,7 @@ def check(before: House, move: Move, kinds: tuple[str, ...], max_attempts: int) 
             _results(number, new)
             _moves(number, old, new, retried=move.label.startswith("retry"))
             _budget(number, new, kinds[number], max_attempts)
+            _wait(number, new)
     _live_work(move.after)
 
 
@@ -50,6 +52,11 @@ def _budget(number: int, job: Job, kind: str, max_attempts: int) -> None:
         raise Violation(f"job {number} was charged {job.charged} times, for harm of {job.harm}")
     if kind == GOOD and job.state == FAILED and job.harm < max_attempts:
         raise Violation(f"job {number} does no harm, and has failed")
+
+
+def _wait(number: int, job: Job) -> None:
+    if job.state == QUEUED and job.waited and not job.late:
+        raise Violation(f"job {number} has waited a whole queue_ttl, and may wait on")
 
 
 def _live_work(house: House) -> None:

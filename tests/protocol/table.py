@@ -37,6 +37,7 @@ class Known:
     """A job that was submitted: its row as the model has it, and its result.
 
     over: the time has come to purge what is to be purged next. gone: deleted or purged; `row` is what it was at last.
+    waits_on: put back just now, so that its deadline is that of an earlier entry.
     """
 
     id: UUID
@@ -45,6 +46,7 @@ class Known:
     result: str | None = None
     over: bool = False
     gone: bool = False
+    waits_on: bool = False
 
     def becomes(self, row: Job, *, retried: bool = False) -> None:
         """Safety: no statement may break a promise, whatever came before."""
@@ -112,6 +114,7 @@ class Table:
                 stands |= {"alone": job.row.alone, "free_losses": job.row.free_losses}
             assert stands == {name: getattr(job.row, name) for name in stands}
             assert row["result"] == job.result
-            assert row["waits_whole_ttl"] or job.row.late, "the deadline begins when the back-off ends"
+            assert row["waits_whole_ttl"] or job.row.late or job.waits_on, "the deadline begins when the back-off ends"
+            job.waits_on = False
         if any(job.row.leased or not job.row.due for job in self.jobs):
             self.real.hold_times()

@@ -116,10 +116,14 @@ class Working(Publishing):
         return Unclaimed.NOT_SERVED if waits and job.model != worker.model else Unclaimed.ROW
 
     def put_back(self, message: Message) -> None:
-        put = self.real(put_back(self.real.db, self.ids([message])))
+        """What waits on keeps its deadline."""
         job = self.jobs[message.job]
+        before = self.real.deadline(job.id)
+        put = self.real(put_back(self.real.db, self.ids([message])))
         after = self.rules.put_back(job.row, message.publish_no)
         assert put == ([] if after is job.row else [job.id])
+        assert self.real.deadline(job.id) == before
+        job.waits_on |= after is not job.row
         job.becomes(after)
 
     # --- attempts (rules 1 and 8 to 10)

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from shared.catalogue import ServedModel
 from shared.database.claims import claim, start
-from shared.database.leases import register_worker
+from shared.database.leases import heartbeat, register_worker
 from shared.database.moves import cancel_job
 from shared.database.outbox import stamp_published
 from shared.database.pool import Database
@@ -69,6 +70,9 @@ class Stage:
 
     async def change_worker(self, worker: UUID, assignments: str) -> None:
         await self.connection.execute(f"UPDATE workers SET {assignments} WHERE id = $1", worker)
+
+    async def serves(self, worker: UUID, *models: ServedModel) -> None:
+        await heartbeat(self.db, worker, device="cpu", lease=30.0, models=models, queues=[])
 
     async def lease_over(self, worker: UUID) -> None:
         await self.change_worker(worker, "lease_until = now() - interval '1 s'")

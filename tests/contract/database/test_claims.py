@@ -2,15 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from shared.database.claims import Started, Unclaimed, claim, explain_unclaimed, put_back, start
+from shared.catalogue import ModelState, ServedModel
+from shared.database.claims import (
+    UNSERVED_DELAY_AT_MOST,
+    Started,
+    Unclaimed,
+    claim,
+    explain_unclaimed,
+    put_back,
+    start,
+)
 from shared.database.entries import LOSS_DELAY, Ending
 from shared.database.leases import leave
 from shared.database.moves import cancel_job
 from shared.database.pool import Database
+from shared.database.reconciliation import expire
 from shared.database.settlement import Settlement, settle
 from shared.states import JobState
 from tests.contract.database.stage import OWNER, Stage, new_id
@@ -239,6 +250,61 @@ async def test_a_job_put_back_is_free_of_charge_and_due_in_two_seconds(db: Datab
     row = await stage.row(job_id)
     assert (row["charged"], row["attempt"], row["free_losses"], row["publish_no"]) == (0, 0, 0, 2)
     assert LOSS_DELAY - 1 < await stage.until(job_id, "available_at") <= LOSS_DELAY
+
+
+async def put_back_after(stage: Stage, seconds: float, **changes: Any) -> float:
+    """Of a job that has waited so long. -> in how many seconds it is due again"""
+    job_id = await stage.published(**changes)
+    await stage.change(job_id, f"queue_deadline = queue_deadline - interval '{seconds} s'")
+    await put_back(stage.db, [(job_id, 1)])
+    return await stage.until(job_id, "available_at")
+
+
+@pytest.mark.parametrize(("waited", "delay"), [(0.5, LOSS_DELAY), (20, 20), (3000, UNSERVED_DELAY_AT_MOST)])
+async def test_what_nobody_serves_is_put_back_for_as_long_as_it_has_waited(
+    waited: float, delay: float, stage: Stage, worker: UUID
+) -> None:
+    """Rule 5: a backlog that nobody serves must not turn every two seconds for ever."""
+    assert delay - 1 < await put_back_after(stage, waited, version=2) <= delay + 1
+
+
+@pytest.mark.parametrize("state", [ModelState.READY, ModelState.LOADING])
+async def test_what_another_worker_serves_is_due_in_two_seconds_however_long_it_has_waited(
+    state: ModelState, stage: Stage, worker: UUID
+) -> None:
+    await stage.serves(worker, ServedModel("echo", 1, ModelState.READY), ServedModel("echo", 2, state))
+    assert await put_back_after(stage, 3000, version=2) <= LOSS_DELAY
+
+
+@pytest.mark.parametrize("harm", [Stage.dead, Stage.lease_over], ids=["declared dead", "lease over"])
+async def test_only_who_lives_serves(harm: Harm, stage: Stage, worker: UUID) -> None:
+    await stage.serves(worker, ServedModel("echo", 2, ModelState.READY))
+    await harm(stage, worker)
+    assert await put_back_after(stage, 3000, version=2) > LOSS_DELAY
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ServedModel("echo", 1, ModelState.READY),
+        ServedModel("another", 2, ModelState.READY),
+        ServedModel("echo", 2, ModelState.FAILED),
+    ],
+    ids=["another version", "another model", "failed to load"],
+)
+async def test_only_its_model_and_version_serve_a_job(other: ServedModel, stage: Stage, worker: UUID) -> None:
+    await stage.serves(worker, other)
+    assert await put_back_after(stage, 3000, version=2) > LOSS_DELAY
+
+
+async def test_a_job_that_nobody_serves_expires_however_often_it_is_put_back(stage: Stage) -> None:
+    """It waits on: its deadline is that of its entry into `queued`."""
+    job_id = await stage.published(version=2, queue_ttl=60.0)
+    for publish_no in range(1, 6):
+        assert await put_back(stage.db, [(job_id, publish_no)])
+        await stage.change(job_id, "available_at = now(), queue_deadline = queue_deadline - interval '15 s'")
+    async with stage.db.transaction() as tx:
+        assert await expire(tx) == [job_id]
 
 
 async def test_an_old_message_puts_nothing_back(db: Database, stage: Stage) -> None:
