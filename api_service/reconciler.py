@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
+from uuid import UUID
 
 import structlog
 
@@ -30,20 +31,28 @@ TICKS_PER_LEASE = 10
 
 
 class Contact:
-    """Rule 7: how long the database has been in sight without a break. After it was away all leases look over."""
+    """Rule 7: how long the database has been in sight without a break, and its clock has gone as ours has.
+
+    After it was away, or its clock has jumped, all leases look over.
+    """
 
     def __init__(self, lease: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._lease = lease
         self._clock = clock
         self._since: float | None = None
-        self._latest = 0.0
+        self._latest = self._latest_there = 0.0
 
-    def made(self) -> None:
+    def made(self, there: float) -> None:
+        """there: seconds, what the database's clock says."""
         now = self._clock()
-        # A long gap between two ticks: we were frozen, and know nothing of the time in between.
-        if self._since is None or now - self._latest > self._lease / 2:
+        passed, passed_there = now - self._latest, there - self._latest_there
+        if self._since is None or passed > self._lease / 2:
             self._since = now
-        self._latest = now
+        # Set anew, or the machine was suspended, which our clock does not count.
+        elif abs(passed_there - passed) > self._lease / 2:
+            self._since = now
+            log.warning("the database's clock has jumped: leases get time to be renewed", seconds=passed_there - passed)
+        self._latest, self._latest_there = now, there
 
     def lost(self) -> None:
         self._since = None
@@ -80,34 +89,64 @@ class Reconciler:
                 await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
     async def tick(self) -> bool:
-        """One transaction. -> whether there is more to do at once."""
-        async with self._db.transaction() as tx:
-            self._contact.made()
-            return await self._reconcile(tx) if await try_lock(tx) else False
+        """-> whether there is more to do at once.
 
-    async def _reconcile(self, tx: Transaction) -> bool:
+        Each part is a transaction of its own: what one of them fails to do, time and again, neither undoes nor holds up
+        what the others do. Only the first one's failure counts as a loss of contact.
+        """
+        counts = [await self._part(self._take_back)]
+        for part in (self._expire, self._note_ends, self._publish_again, self._forget_workers):
+            try:
+                counts.append(await self._part(part))
+            except DatabaseUnavailable as error:
+                log.warning("a part of a tick is left to the next one", part=part.__name__.strip("_"), error=str(error))
+        return ROWS_PER_TICK in counts
+
+    async def _part(self, part: Callable[[Transaction], Awaitable[int]]) -> int:
+        """-> the rows that it has changed; 0, too, while another instance is at it."""
+        async with self._db.transaction() as tx:
+            turn = await try_lock(tx)
+            self._contact.made(turn.now)
+            return await part(tx) if turn.mine else 0
+
+    async def _take_back(self, tx: Transaction) -> int:
         if self._contact.long_enough:
             for worker in await declare_dead(tx):
                 log.warning("a worker's lease is over: declared dead", worker=str(worker))
         orphans = await requeue_orphans(tx)
         if orphans:
             reached(Failpoint.RECONCILER_REQUEUED)
-        expired = await expire(tx)
+            _tell("taken back from workers that are gone", orphans)
+            self._counts.requeued += len(orphans)
+            self._on_queued()
+        return len(orphans)
+
+    async def _expire(self, tx: Transaction) -> int:
+        """While nobody could take it, its time went by: so there is a lease in which somebody can (rule 7)."""
+        expired = await expire(tx) if self._contact.long_enough else []
+        if expired:
+            _tell("expired in the queue", expired)
+            self._counts.expired += len(expired)
+        return len(expired)
+
+    async def _note_ends(self, tx: Transaction) -> int:
         unnoted = await note_ends(tx)
-        forgotten = await republish(tx, self._lease)
-        await forget_workers(tx)
-        for text, jobs in (
-            ("taken back from workers that are gone", orphans),
-            ("expired in the queue", expired),
-            ("to be published again: the broker seems to have forgotten them", forgotten),
-        ):
-            if jobs:
-                log.warning(text, count=len(jobs), jobs=[str(job_id) for job_id in list(jobs)[:20]])
         if unnoted:
             log.info("ended by a service of the release before: noted", count=len(unnoted))
-        self._counts.requeued += len(orphans)
-        self._counts.expired += len(expired)
-        self._counts.republished += len(forgotten)
-        if orphans or forgotten:
+        return len(unnoted)
+
+    async def _publish_again(self, tx: Transaction) -> int:
+        forgotten = await republish(tx, self._lease)
+        if forgotten:
+            _tell("to be published again: the broker seems to have forgotten them", forgotten)
+            self._counts.republished += len(forgotten)
             self._on_queued()
-        return ROWS_PER_TICK in {len(orphans), len(expired), len(unnoted), len(forgotten)}
+        return len(forgotten)
+
+    async def _forget_workers(self, tx: Transaction) -> int:
+        await forget_workers(tx)
+        return 0
+
+
+def _tell(what: str, jobs: Collection[UUID]) -> None:
+    log.warning(what, count=len(jobs), jobs=[str(job_id) for job_id in list(jobs)[:20]])

@@ -1,5 +1,6 @@
 """The reconciler's statements (rules 6, 11, 12). Each finds its rows without locks, then locks them in order and looks again."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import (
@@ -58,7 +59,10 @@ OVERTAKEN_BY = 600.0
 
 _TRY_LOCK = Statement(
     "reconciler_lock",
-    select(func.pg_try_advisory_xact_lock(literal_column(str(ADVISORY_LOCK), BigInteger)).label("mine")),
+    select(
+        func.pg_try_advisory_xact_lock(literal_column(str(ADVISORY_LOCK), BigInteger)).label("mine"),
+        cast(func.extract("epoch", func.now()), Float).label("now"),
+    ),
 )
 _DECLARE_DEAD = Statement(
     "declare_dead",
@@ -192,9 +196,17 @@ _FORGET_WORKERS = Statement(
 )
 
 
-async def try_lock(tx: Transaction) -> bool:
-    """Whether this tick is ours; the lock goes with the transaction (rule 12)."""
-    return bool((await tx.fetch(_TRY_LOCK))[0]["mine"])
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """mine: whether the lock is. now: seconds, the time by which this transaction judges leases and deadlines (rule 7)."""
+
+    mine: bool
+    now: float
+
+
+async def try_lock(tx: Transaction) -> Turn:
+    """Whose turn it is; the lock goes with the transaction (rule 12)."""
+    return Turn(**(await tx.fetch(_TRY_LOCK))[0])
 
 
 async def declare_dead(tx: Transaction) -> list[UUID]:
@@ -208,7 +220,7 @@ async def requeue_orphans(tx: Transaction) -> dict[UUID, JobState]:
 
 
 async def expire(tx: Transaction) -> list[UUID]:
-    """Jobs that have waited past their queue_deadline."""
+    """Jobs that have waited past their queue_deadline. Only for who has been in contact for a whole lease (rule 7)."""
     return [row["id"] for row in await tx.fetch(_EXPIRE)]
 
 

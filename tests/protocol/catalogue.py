@@ -76,6 +76,9 @@ DAMAGES = {
     "cancelling_orphan_stays": Damage("one of each", "a dead worker's cancelling job is left alone"),
     # rule 7
     "death_without_contact": Damage("one of each", "an outage is held against the workers", ("batch_is_charged",)),
+    "jump_is_no_loss_of_contact": Damage(
+        "one of each", "a jump of the database's clock is held against the workers", ("batch_is_charged",)
+    ),
     # rule 8
     "cancelling_is_requeued": Damage("one of each", "a job to be cancelled is queued again"),
     "cancel_at_once": Damage("one of each", "a running job is cancelled before it has stopped"),

@@ -53,7 +53,7 @@ def clock(rules: Rules, house: House) -> Iterator[Move]:
             yield chance(
                 f"the queue_ttl of {number} is over", house.with_job(number, late)._replace(ttls=house.ttls - 1)
             )
-        if house.database and job.state == QUEUED and job.late:
+        if house.database and house.contact and job.state == QUEUED and job.late:
             if not job.waited:
                 raise Violation(f"job {number} expires, and has not waited a queue_ttl since it was last queued")
             yield fair(f"{number} expires", house.with_job(number, job._replace(state=EXPIRED)))
@@ -121,7 +121,7 @@ def _republish(rules: Rules, house: House) -> Iterator[Move]:
 
 
 def database(rules: Rules, house: House) -> Iterator[Move]:
-    """It goes away and comes back; leases run out (rules 6 and 7)."""
+    """It goes away and comes back, or its clock jumps; leases run out (rules 6 and 7)."""
     if not house.database:
         contact = rules.broken("death_without_contact")
         yield fair("the database is back", house._replace(database=True, contact=contact))
@@ -129,6 +129,8 @@ def database(rules: Rules, house: House) -> Iterator[Move]:
         over = frozenset(Lease(incarnation, over=True) for incarnation in house.alive())
         away = house._replace(database=False, contact=False, leases=over)
         yield fault("the database is away", away)
+        unnoticed = house.contact and rules.broken("jump_is_no_loss_of_contact")
+        yield fault("the database's clock goes on by an hour", house._replace(contact=unnoticed, leases=over))
     lives = {UP, FROZEN} if rules.broken("the_frozen_keep_their_lease") else {UP}
     beating = {process.incarnation for process in house.processes if process.life in lives}
     for lease in house.leases:

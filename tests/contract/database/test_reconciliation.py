@@ -80,11 +80,11 @@ async def test_a_row_that_changed_while_a_tick_waited_for_it_is_left_alone(
 async def test_two_ticks_never_run_at_once(db: Database) -> None:
     """Rule 12: the advisory lock excludes a second one, and goes with its transaction."""
     async with db.transaction() as first:
-        assert await try_lock(first)
+        assert (await try_lock(first)).mine
         async with db.transaction() as second:
-            assert not await try_lock(second)
+            assert not (await try_lock(second)).mine
     async with db.transaction() as third:
-        assert await try_lock(third)
+        assert (await try_lock(third)).mine
 
 
 async def test_a_tick_that_fails_lets_the_next_one_in(db: Database, stage: Stage, worker: UUID) -> None:
@@ -92,7 +92,7 @@ async def test_a_tick_that_fails_lets_the_next_one_in(db: Database, stage: Stage
     await stage.lease_over(worker)
 
     async def half_a_tick(tx: Transaction) -> None:
-        assert await try_lock(tx)
+        assert (await try_lock(tx)).mine
         assert await declare_dead(tx) == [worker]
         raise ValueError("half-way")
 
@@ -100,7 +100,7 @@ async def test_a_tick_that_fails_lets_the_next_one_in(db: Database, stage: Stage
         async with db.transaction() as tx:
             await half_a_tick(tx)
     async with db.transaction() as tx:
-        assert await try_lock(tx)
+        assert (await try_lock(tx)).mine
         assert await declare_dead(tx) == [worker]
 
 

@@ -1,19 +1,23 @@
 """The reconciler's ticks (rules 6, 7, 11 and 12) on a real database."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
+from api_service import reconciler as reconciler_module
 from api_service.reconciler import Contact, Reconciler
-from shared.database.reconciliation import ROWS_PER_TICK, try_lock
-from shared.errors import DatabaseBusy
+from shared.database.pool import Transaction
+from shared.database.reconciliation import ROWS_PER_TICK, Turn, try_lock
+from shared.errors import DatabaseBusy, DatabaseUnavailable
 from shared.states import JobState
 from tests.contract.database.stage import Stage
 from tests.integration.backstage.going_on import going_on
 from tests.unsteady_database import UnsteadyDatabase
 
-LEASE = 1.0
+# Long enough that a slow machine is no jump of the database's clock: ours stands still in between.
+LEASE = 30.0
 
 
 class Clock:
@@ -95,7 +99,7 @@ async def test_a_second_reconciler_does_nothing_while_the_first_is_at_it(
     job_id, _ = await stage.running(worker)
     await stage.dead(worker)
     async with stage.db.transaction() as first:
-        assert await try_lock(first)
+        assert (await try_lock(first)).mine
         assert not await ticking.reconciler.tick()
         assert await stage.state(job_id) is JobState.RUNNING
         assert ticking.queued == 0
@@ -106,7 +110,7 @@ async def test_a_second_reconciler_does_nothing_while_the_first_is_at_it(
 async def test_ticks_that_find_the_lock_taken_are_contact_too(ticking: Ticking, stage: Stage) -> None:
     """Else whoever takes over from another one would have to begin anew."""
     async with stage.db.transaction() as first:
-        assert await try_lock(first)
+        assert (await try_lock(first)).mine
         await ticking.in_contact()
     assert ticking.reconciler._contact.long_enough
 
@@ -164,11 +168,62 @@ async def test_more_orphans_than_a_tick_takes_are_taken_by_the_next_ones(ticking
 
 
 async def test_what_waited_too_long_expires(ticking: Ticking, stage: Stage) -> None:
+    """Rule 7: not before a lease of contact, in which whoever could not take it can."""
     job_id = await stage.published()
     await stage.change(job_id, "queue_deadline = now() - interval '1 s'")
     await ticking.reconciler.tick()
+    assert await stage.state(job_id) is JobState.QUEUED
+    await ticking.in_contact()
     assert await stage.state(job_id) is JobState.EXPIRED
     assert ticking.queued == 0
+
+
+async def test_a_jump_of_the_database_s_clock_is_held_against_nobody(
+    ticking: Ticking, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 7: a suspended machine, a clock set on: all leases look over, and nothing was done in the hour that has passed."""
+    worker = await stage.worker()
+    held, _ = await stage.running(worker, max_attempts=1)
+    waiting = await stage.published()
+    await ticking.in_contact()
+    for job_id in (held, waiting):
+        await stage.change(job_id, "queue_deadline = queue_deadline - interval '2 hours'")
+    await stage.change_worker(worker, "lease_until = lease_until - interval '2 hours'")
+
+    async def two_hours_later(tx: Transaction) -> Turn:
+        turn = await try_lock(tx)
+        return replace(turn, now=turn.now + 7200)
+
+    monkeypatch.setattr(reconciler_module, "try_lock", two_hours_later)
+    await ticking.reconciler.tick()
+    assert await worker_state(stage, worker) == "alive"
+    assert (await stage.state(held), await stage.state(waiting)) == (JobState.RUNNING, JobState.QUEUED)
+    await ticking.in_contact()  # and nobody has renewed anything
+    assert await worker_state(stage, worker) == "dead"
+    assert (await stage.state(held), await stage.state(waiting)) == (JobState.QUEUED, JobState.EXPIRED)
+
+
+@pytest.mark.parametrize("part", ["expire", "note_ends", "republish", "forget_workers"])
+async def test_a_part_that_fails_each_time_holds_up_no_other(
+    part: str, ticking: Ticking, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 12: a statement that is too slow for its time-out must not undo, tick by tick, what the others do."""
+    await ticking.in_contact()
+    worker = await stage.worker()
+    job_id, _ = await stage.running(worker)
+    late = await stage.published()
+    await stage.change(late, "queue_deadline = now() - interval '1 s'")
+
+    async def too_slow(*_: object) -> None:
+        raise DatabaseUnavailable("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(reconciler_module, part, too_slow)
+    for _ in range(2):  # the first one's failure must not count as a loss of contact
+        await ticking.reconciler.tick()
+        await stage.lease_over(worker)
+    assert await worker_state(stage, worker) == "dead"
+    assert await stage.state(job_id) is JobState.QUEUED
+    assert await stage.state(late) is (JobState.QUEUED if part == "expire" else JobState.EXPIRED)
 
 
 async def test_what_the_broker_forgot_is_published_again(ticking: Ticking, stage: Stage) -> None:

@@ -9,6 +9,7 @@ LEASE = 30.0
 
 class Clock:
     now = 1000.0
+    jumped = 0.0  # the database's, ahead of ours
 
     def __call__(self) -> float:
         return self.now
@@ -26,15 +27,19 @@ def contact(clock: Clock) -> Contact:
 
 def ticks(contact: Contact, clock: Clock, seconds: float) -> None:
     """In contact for so long, every two seconds."""
-    contact.made()
+    made(contact, clock)
     for _ in range(int(seconds / 2)):
         clock.now += 2
-        contact.made()
+        made(contact, clock)
 
 
-def test_it_is_not_long_enough_at_first(contact: Contact) -> None:
+def made(contact: Contact, clock: Clock) -> None:
+    contact.made(1e9 + clock.now + clock.jumped)
+
+
+def test_it_is_not_long_enough_at_first(contact: Contact, clock: Clock) -> None:
     assert not contact.long_enough
-    contact.made()
+    made(contact, clock)
     assert not contact.long_enough
 
 
@@ -42,7 +47,7 @@ def test_it_is_long_enough_after_one_whole_lease(contact: Contact, clock: Clock)
     ticks(contact, clock, LEASE - 2)
     assert not contact.long_enough
     clock.now += 2
-    contact.made()
+    made(contact, clock)
     assert contact.long_enough
 
 
@@ -60,7 +65,7 @@ def test_a_gap_begins_it_anew(contact: Contact, clock: Clock) -> None:
     """Whoever was frozen knows nothing of the time in between: the database may have been away, too."""
     ticks(contact, clock, LEASE)
     clock.now += LEASE / 2 + 1
-    contact.made()
+    made(contact, clock)
     assert not contact.long_enough
     ticks(contact, clock, LEASE)
     assert contact.long_enough
@@ -69,5 +74,31 @@ def test_a_gap_begins_it_anew(contact: Contact, clock: Clock) -> None:
 def test_a_tick_that_takes_a_while_is_no_gap(contact: Contact, clock: Clock) -> None:
     ticks(contact, clock, LEASE)
     clock.now += LEASE / 2
-    contact.made()
+    made(contact, clock)
+    assert contact.long_enough
+
+
+@pytest.mark.parametrize("jump", [LEASE / 2 + 1, -LEASE / 2 - 1, 3600])
+def test_a_jump_of_the_database_s_clock_begins_it_anew(contact: Contact, clock: Clock, jump: float) -> None:
+    """All leases look over, as after an outage. A machine that was suspended has not counted the time with its own clock."""
+    ticks(contact, clock, LEASE)
+    clock.jumped = jump
+    clock.now += 2
+    made(contact, clock)
+    assert not contact.long_enough
+    ticks(contact, clock, LEASE)
+    assert contact.long_enough
+
+
+def test_a_clock_that_is_corrected_a_little_is_no_jump(contact: Contact, clock: Clock) -> None:
+    ticks(contact, clock, LEASE)
+    for jump in (LEASE / 2, 0):
+        clock.jumped = jump
+        made(contact, clock)
+        assert contact.long_enough
+
+
+def test_clocks_that_never_agreed_are_no_jump(contact: Contact, clock: Clock) -> None:
+    clock.jumped = -3600
+    ticks(contact, clock, LEASE)
     assert contact.long_enough
