@@ -39,5 +39,11 @@ class Provisioner:
         async with self._one_by_one:
             try:
                 await ensure_queue(self._broker, self._db, queue)
-            except (BrokerUnavailable, DatabaseUnavailable) as error:
+            except BrokerUnavailable as error:
                 log.warning("queue not provisioned", queue=queue, error=str(error))
+            except DatabaseUnavailable as error:  # the next one finds the queue there: rule 11 does the rest
+                log.warning(
+                    "queue provisioned; what waits in it is published again later (rule 11)",
+                    queue=queue,
+                    error=str(error),
+                )

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Float,
     Integer,
     Text,
+    Uuid,
     all_,
     any_,
     bindparam,
@@ -30,6 +31,8 @@ from shared.states import JobState
 
 # How long a relay may take to publish and stamp what it leased, before another one takes over.
 PUBLISH_LEASE = 30.0
+# Rows of a queue made anew that one statement clears: 300,000 at once take longer than any may.
+FORGOTTEN_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,21 @@ def _for_entries(name: str, values: dict[str, object], *conditions: ColumnElemen
 
 
 def _forget_queue() -> Statement:
-    rows = locked(is_state(JobState.QUEUED), jobs.c.queue == bindparam("queue", type_=Text))
-    return Statement(
-        "forget_queue", update(jobs).where(jobs.c.id == rows.c.id).values(forget_publication()).returning(jobs.c.id)
+    waits = is_state(JobState.QUEUED)
+    found = (
+        select(jobs.c.id)
+        .where(waits, jobs.c.queue == bindparam("queue", type_=Text), jobs.c.id > bindparam("after", type_=Uuid))
+        .order_by(jobs.c.id)
+        .limit(bindparam("limit", type_=Integer))
+        .cte("found")
     )
+    rows = locked(waits, jobs.c.id.in_(select(found.c.id)))
+    forgotten = (
+        update(jobs).where(jobs.c.id == rows.c.id).values(forget_publication()).returning(jobs.c.id).cte("forgotten")
+    )
+    last = select(found.c.id).order_by(found.c.id.desc()).limit(1).scalar_subquery()
+    count = select(func.count(forgotten.c.id)).scalar_subquery()
+    return Statement("forget_queue", select(last.label("last"), count.label("count")))
 
 
 # Published again twice by rule 11, the last time a while ago, and still not claimed.
@@ -127,8 +141,15 @@ async def forget_dead_letters(db: Database, entries: Collection[Entry]) -> int:
 
 
 async def forget_queue(db: Database, queue: str) -> int:
-    """The queue's subscription was made anew: whatever was published before is gone (rule 11)."""
-    return len(await db.fetch(_FORGET_QUEUE, queue=queue))
+    """The queue's subscription was made anew: whatever was published before is gone (rule 11).
+
+    In portions, each committed: however much waits, no statement runs into its time-out, and what is done stays done.
+    """
+    count, last = 0, UUID(int=0)
+    while last is not None:
+        (row,) = await db.fetch(_FORGET_QUEUE, queue=queue, after=last, limit=FORGOTTEN_AT_ONCE)
+        count, last = count + row["count"], row["last"]
+    return count
 
 
 async def find_overlooked(db: Database, queues: Collection[str]) -> list[str]:

@@ -29,6 +29,7 @@ from shared.states import HELD, RETRYABLE, JobState
 
 STATEMENTS: dict[str, tuple[Statement, str]] = {
     "the relay's sweep": (outbox._LEASE, "ix_jobs_unpublished"),
+    "a queue made anew": (outbox._FORGET_QUEUE, "ix_jobs_queue_order"),
     "rule 11": (reconciliation._REPUBLISH, "ix_jobs_published"),
     "the heartbeat": (leases._HEARTBEAT, "ix_jobs_held"),
     "orphans": (reconciliation._REQUEUE_ORPHANS, "ix_jobs_held"),

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.database import outbox
 from shared.database.claims import put_back
 from shared.database.outbox import (
     PUBLISH_LEASE,
@@ -19,6 +20,7 @@ from shared.database.outbox import (
 from shared.database.pool import Database
 from shared.states import JobState
 from tests.contract.database.stage import Stage
+from tests.unsteady_database import UnsteadyDatabase
 
 NOT_QUEUED = pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.QUEUED])
 
@@ -230,6 +232,30 @@ async def test_a_subscription_made_anew_clears_its_queue(db: Database, stage: St
         assert (row["published_at"], row["publish_leased_until"], row["publish_no"]) == (None, None, 2)
     assert (await stage.row(other))["publish_no"] == 1
     assert await stamp_published(db, [(young, 1)]) == 0
+
+
+async def test_a_deep_queue_is_cleared_in_portions(db: Database, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job once, and no statement that grows with the backlog."""
+    monkeypatch.setattr(outbox, "FORGOTTEN_AT_ONCE", 2)
+    await stage.jobs(5)
+    unsteady = UnsteadyDatabase(db)
+    assert await forget_queue(unsteady, "echo") == 5
+    assert {row["publish_no"] for row in await stage.rows()} == {2}
+    assert unsteady.asked["forget_queue"] == 4
+
+
+async def test_a_portion_of_a_queue_that_was_claimed_meanwhile_is_not_its_end(
+    db: Database, stage: Stage, worker: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it found without a lock may be a worker's when it has the lock: then the next portion comes."""
+    monkeypatch.setattr(outbox, "FORGOTTEN_AT_ONCE", 1)
+    first, second = sorted([await stage.published(), await stage.published()])
+    async with stage.holding():
+        await stage.change(first, f"state = 'running', attempt = 1, worker = '{worker}'")
+        forgetting = asyncio.create_task(forget_queue(db, "echo"))
+        await stage.until_waiting()
+    assert await forgetting == 1
+    assert [(await stage.row(job_id))["publish_no"] for job_id in (first, second)] == [1, 2]
 
 
 @NOT_QUEUED
