@@ -75,13 +75,13 @@ class Claimer:
         for job in jobs:
             sorted_jobs[reasons[job.job_id]].append(job)
         self._desk.done(sorted_jobs[Unclaimed.ROW])
-        await self.put_back(sorted_jobs[Unclaimed.NOT_SERVED])
+        await self.put_back([*sorted_jobs[Unclaimed.NOT_SERVED], *sorted_jobs[Unclaimed.NOT_DUE]])
         if sorted_jobs[Unclaimed.WORKER_NOT_ALIVE]:
             self._incarnation.beat_soon()
         return [*sorted_jobs[Unclaimed.WORKER_NOT_ALIVE], *sorted_jobs[Unclaimed.CLAIMABLE]]
 
     async def put_back(self, jobs: Sequence[InHand]) -> None:
-        """Jobs that this worker does not serve, or not soon: back through the row, for another worker to take."""
+        """Jobs that this worker does not serve, or not soon, or that are not due: back through the row, for whoever takes them."""
         while jobs:
             try:
                 back = await put_back(self._db, [(job.job_id, job.message.publish_no) for job in jobs])

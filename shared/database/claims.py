@@ -61,8 +61,11 @@ class Unclaimed(Enum):
 
     WORKER_NOT_ALIVE = auto()  # keep it: heartbeat first
     NOT_SERVED = auto()  # queued, for a model or version that this worker does not serve: put it back, ack
+    NOT_DUE = (
+        auto()
+    )  # yet its message is here: an old one, or the clock was set back. Put it back, if it is no old one; ack
     CLAIMABLE = auto()  # became claimable in between: claim again
-    ROW = auto()  # finished, held, not due, or gone: the row knows what comes next; ack
+    ROW = auto()  # finished, held, or gone: the row knows what comes next; ack
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,13 @@ def _claim() -> Statement:
 
 def _explain() -> Statement:
     wanted = rows_given("wanted", {"ids": Uuid})
-    due = jobs.c.available_at <= func.now()
     return Statement(
         "explain_unclaimed",
         select(
             wanted.c.ids.label("id"),
             worker_is_alive().label("alive"),
-            func.coalesce(is_state(JobState.QUEUED) & due, literal_column("false")).label("due"),
+            jobs.c.state,
+            (jobs.c.available_at <= func.now()).label("due"),
             jobs.c.model,
             jobs.c.version,
         ).select_from(wanted.outerjoin(jobs, jobs.c.id == wanted.c.ids)),
@@ -209,15 +212,17 @@ async def explain_unclaimed(
     def reason(row: Mapping[str, Any]) -> Unclaimed:
         if not row["alive"]:
             return Unclaimed.WORKER_NOT_ALIVE
-        if not row["due"]:
+        if row["state"] != JobState.QUEUED:
             return Unclaimed.ROW
+        if not row["due"]:
+            return Unclaimed.NOT_DUE
         return Unclaimed.CLAIMABLE if (row["model"], row["version"]) in serves else Unclaimed.NOT_SERVED
 
     return {row["id"]: reason(row) for row in await db.fetch(_EXPLAIN, worker=worker, ids=list(ids))}
 
 
 async def put_back(db: Database, messages: Collection[tuple[UUID, int]]) -> list[UUID]:
-    """Re-queues jobs that this worker does not serve, or not soon, for another; their wait, and its deadline, goes on.
+    """Re-queues jobs that are not for this worker, or not now, if the message is their entry's; their wait goes on.
 
     messages: (job id, publish_no) of each.
     """

@@ -65,6 +65,7 @@ DAMAGES = {
     "put_back_does_nothing": Damage("a stranger, reliable", "a message of another model is just acked"),
     "put_back_renews_deadline": Damage("a stranger and queue_ttl", "who is put back again and again waits for ever"),
     "put_back_ignores_state": Damage("a stranger, reliable", "a job is put back though somebody runs it"),
+    "early_is_acked": Damage("one of each, reliable", "a message that came before its job is due is just acked"),
     "claim_ignores_due": Damage("one of each", "a job is claimed during its back-off"),
     # rule 6
     "the_dead_claim": Damage("one of each", "a claim does not look at its worker's lease", ("requeued_only_once",)),

@@ -41,6 +41,17 @@ class Keeping(Working):
         self.real.execute(f"UPDATE jobs SET queue_deadline = now() - interval '1 s' WHERE id = '{job.id}'")
         job.becomes(job.row._replace(late=True, waited=True))
 
+    def clock_is_set_back(self) -> None:
+        """By a day: what was due is so no more, published or not. What is late stays so, which is of no use to anybody."""
+        self.real.execute(
+            "UPDATE jobs SET available_at = available_at + interval '1 day', "
+            "queue_deadline = queue_deadline + interval '1 day' "
+            "WHERE state = 'queued' AND available_at < now() AND queue_deadline > now()"
+        )
+        for job in self.waiting():
+            if job.row.due and not job.row.late:
+                job.becomes(job.row._replace(due=False))
+
     def expire(self) -> None:
         late = [job for job in self.waiting() if job.row.late]
         assert sorted(self.real.tick(expire)) == sorted(job.id for job in late)

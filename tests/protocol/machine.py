@@ -177,10 +177,15 @@ class Protocol(RuleBasedStateMachine):
             self.on.purge()
 
     @precondition(lambda self: self.on.waiting())
-    @rule(data=st.data(), event=st.sampled_from(["back-offs end", "a deadline passes", "what is late expires"]))
+    @rule(
+        data=st.data(),
+        event=st.sampled_from(["back-offs end", "set back", "a deadline passes", "what is late expires"]),
+    )
     def time(self, data: st.DataObject, event: str) -> None:
         if event == "back-offs end":
             self.on.back_offs_end()
+        elif event == "set back":
+            self.on.clock_is_set_back()
         elif event == "a deadline passes":
             self.on.deadline_passes(data.draw(st.sampled_from(self.on.waiting())))
         else:

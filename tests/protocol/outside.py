@@ -129,6 +129,8 @@ def database(rules: Rules, house: House) -> Iterator[Move]:
         over = frozenset(Lease(incarnation, over=True) for incarnation in house.alive())
         away = house._replace(database=False, contact=False, leases=over)
         yield fault("the database is away", away)
+        early = tuple(job._replace(due=job.due and job.state != QUEUED) for job in house.jobs)
+        yield fault("the database's clock is set back", house._replace(jobs=early))
         unnoticed = house.contact and rules.broken("jump_is_no_loss_of_contact")
         yield fault("the database's clock goes on by an hour", house._replace(contact=unnoticed, leases=over))
     lives = {UP, FROZEN} if rules.broken("the_frozen_keep_their_lease") else {UP}

@@ -12,6 +12,7 @@ from tests.protocol.values import (
     HANDED_BACK,
     HELD,
     IN_CHILD,
+    QUEUED,
     UP,
     House,
     Job,
@@ -162,7 +163,7 @@ class Worker:
     def claim(self) -> Iterator[Move]:
         for message in self.process.inbox:
             if self.house.database:
-                yield self._put_back(message) if self.stranger else self._claim(message)
+                yield self._put_back(message, "does not serve it") if self.stranger else self._claim(message)
                 yield from self._pass_on(message)
         yield from self.late_claims()
 
@@ -171,10 +172,10 @@ class Worker:
         emptied = self.process._replace(inbox=self.process.inbox - {message})
         return self.becomes(emptied, house._replace(messages=house.messages - {message}))
 
-    def _put_back(self, message: Message) -> Move:
+    def _put_back(self, message: Message, why: str) -> Move:
         put = self.rules.put_back(self.house.jobs[message.job], message.publish_no)
         house = self.house.with_job(message.job, put)
-        return fair(f"{self.name} does not serve {message}: put back, acked", self._acked(message, house))
+        return fair(f"{self.name} {why}, {message}: put back, acked", self._acked(message, house))
 
     def _pass_on(self, message: Message) -> Iterator[Move]:
         """What a long batch keeps from being claimed is put back, too: another worker may be idle."""
@@ -199,6 +200,9 @@ class Worker:
             return fair(f"{self.name} claims {message} as attempt {job.attempt}", self.becomes(process, house))
         if not self.fit() and not self.rules.broken("the_dead_ack"):
             return fair(f"{self.name} keeps {message}: heartbeat first", self.house)
+        row = self.house.jobs[message.job]
+        if row.state == QUEUED and not row.due and not self.rules.broken("early_is_acked"):
+            return self._put_back(message, "does not find it due")
         return fair(f"{self.name} cannot claim {message}: acked", self._acked(message))
 
     def late_claims(self) -> Iterator[Move]:

@@ -104,7 +104,7 @@ class Working(Publishing):
         assert reasons == {job.id: self._reason(worker, job) for job in (self.jobs[one.job] for one in messages)}
         for message in messages:
             reason = reasons[self.jobs[message.job].id]
-            if reason is Unclaimed.NOT_SERVED:
+            if reason in {Unclaimed.NOT_SERVED, Unclaimed.NOT_DUE}:
                 self.put_back(message)
             if reason is not Unclaimed.WORKER_NOT_ALIVE:
                 self.bag = [one for one in self.bag if one != message]
@@ -112,8 +112,11 @@ class Working(Publishing):
     def _reason(self, worker: Incarnation, job: Known) -> Unclaimed:
         if not self.fit(worker):
             return Unclaimed.WORKER_NOT_ALIVE
-        waits = job.row.state == v.QUEUED and job.row.due
-        return Unclaimed.NOT_SERVED if waits and job.model != worker.model else Unclaimed.ROW
+        if job.gone or job.row.state != v.QUEUED:
+            return Unclaimed.ROW
+        if not job.row.due:
+            return Unclaimed.NOT_DUE
+        return Unclaimed.NOT_SERVED if job.model != worker.model else Unclaimed.CLAIMABLE
 
     def put_back(self, message: Message) -> None:
         """What waits on keeps its deadline."""

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from ml_service.worker import claimer as claimer_module
+from shared.database.entries import LOSS_DELAY, Ending
+from shared.database.settlement import Settlement, settle
 from shared.states import JobState
 from tests.integration.worker.bench import Bench
 
@@ -29,12 +31,28 @@ async def test_a_job_that_is_held_or_has_ended_is_acked(bench: Bench, state: Job
     assert len(bench.desk) == 0
 
 
-async def test_a_job_that_is_not_due_is_acked(bench: Bench) -> None:
-    """The relay publishes it when it is."""
+async def test_a_job_in_its_back_off_is_left_alone_and_its_old_message_acked(bench: Bench) -> None:
+    """The relay publishes it when it is due."""
+    job_id, attempt = await bench.stage.running(await bench.stage.worker())
+    jobs = await bench.in_hand(job_id)
+    await settle(bench.stage.db, [Settlement(job_id, attempt, Ending.RETRYABLE)])
+    before = await bench.stage.row(job_id)
+    assert await bench.claimer.claim("echo", 1, jobs) == ([], [])
+    assert await bench.stage.row(job_id) == before
+    assert await bench.acked() == jobs[0].ack_ids
+
+
+async def test_a_job_that_is_not_due_any_more_is_put_back_and_acked(bench: Bench) -> None:
+    """It was published when it was due: the database's clock was set back, or a slower server has taken over. Nobody
+    would publish it again for long: its row says that it was.
+    """
     job_id = await bench.stage.published()
-    await bench.stage.change(job_id, "available_at = now() + interval '1 min'")
+    await bench.stage.change(job_id, "available_at = now() + interval '1 hour'")
     jobs = await bench.in_hand(job_id)
     assert await bench.claimer.claim("echo", 1, jobs) == ([], [])
+    row = await bench.stage.row(job_id)
+    assert (row["state"], row["publish_no"], row["published_at"]) == ("queued", 2, None)
+    assert await bench.stage.until(job_id, "available_at") <= LOSS_DELAY
     assert await bench.acked() == jobs[0].ack_ids
 
 
