@@ -40,26 +40,39 @@ class Contact:
         self._lease = lease
         self._clock = clock
         self._since: float | None = None
+        self._broken = False
         self._latest = self._latest_there = 0.0
 
     def made(self, there: float) -> None:
         """there: seconds, what the database's clock says."""
         now = self._clock()
         passed, passed_there = now - self._latest, there - self._latest_there
-        if self._since is None or passed > self._lease / 2:
+        if self._since is not None:
+            if passed > self._lease / 2:
+                self.lost()
+            elif (
+                abs(passed_there - passed) > self._lease / 2
+            ):  # set anew, or both were suspended, which ours does not count
+                log.warning(
+                    "the database's clock has jumped: leases get time to be renewed", seconds=passed_there - passed
+                )
+                self.lost()
+        if self._since is None:
             self._since = now
-        # Set anew, or the machine was suspended, which our clock does not count.
-        elif abs(passed_there - passed) > self._lease / 2:
-            self._since = now
-            log.warning("the database's clock has jumped: leases get time to be renewed", seconds=passed_there - passed)
         self._latest, self._latest_there = now, there
 
     def lost(self) -> None:
         self._since = None
+        self._broken = True
 
     @property
     def long_enough(self) -> bool:
         return self._since is not None and self._clock() - self._since >= self._lease
+
+    @property
+    def mended(self) -> bool:
+        """Whatever was missed is long enough ago; a process that has just started has missed nothing."""
+        return self._since is not None and (not self._broken or self.long_enough)
 
 
 class Reconciler:
@@ -122,8 +135,8 @@ class Reconciler:
         return len(orphans)
 
     async def _expire(self, tx: Transaction) -> int:
-        """While nobody could take it, its time went by: so there is a lease in which somebody can (rule 7)."""
-        expired = await expire(tx) if self._contact.long_enough else []
+        """What went by while the database was away gets a lease in which it can be taken."""
+        expired = await expire(tx) if self._contact.mended else []
         if expired:
             _tell("expired in the queue", expired)
             self._counts.expired += len(expired)

@@ -220,7 +220,7 @@ async def requeue_orphans(tx: Transaction) -> dict[UUID, JobState]:
 
 
 async def expire(tx: Transaction) -> list[UUID]:
-    """Jobs that have waited past their queue_deadline. Only for who has been in contact for a whole lease (rule 7)."""
+    """Jobs that have waited past their queue_deadline. Not within a lease of an outage (rule 7)."""
     return [row["id"] for row in await tx.fetch(_EXPIRE)]
 
 

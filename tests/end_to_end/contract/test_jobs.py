@@ -277,7 +277,7 @@ async def test_what_waits_too_long_expires(hold: Hold, client: Client, http: htt
     blocker = await hold()
     await client.reaches(blocker["id"], "running")
     late = (await http.post("/v1/jobs", json=echo(queue_ttl=0.5))).json()
-    ended = await client.finished(late["id"])  # a lease of contact comes first, if the API is just up (rule 7)
+    ended = (await http.get(late["urls"]["self"], params={"wait": 30})).json()
     await http.post(blocker["urls"]["cancel"])
     assert (ended["state"], ended["error"]["code"]) == ("expired", "queue_expired")
     assert ended["finished_at"]

@@ -168,12 +168,9 @@ async def test_more_orphans_than_a_tick_takes_are_taken_by_the_next_ones(ticking
 
 
 async def test_what_waited_too_long_expires(ticking: Ticking, stage: Stage) -> None:
-    """Rule 7: not before a lease of contact, in which whoever could not take it can."""
     job_id = await stage.published()
     await stage.change(job_id, "queue_deadline = now() - interval '1 s'")
     await ticking.reconciler.tick()
-    assert await stage.state(job_id) is JobState.QUEUED
-    await ticking.in_contact()
     assert await stage.state(job_id) is JobState.EXPIRED
     assert ticking.queued == 0
 

@@ -102,3 +102,25 @@ def test_clocks_that_never_agreed_are_no_jump(contact: Contact, clock: Clock) ->
     clock.jumped = -3600
     ticks(contact, clock, LEASE)
     assert contact.long_enough
+
+
+def test_a_process_that_has_just_started_has_missed_nothing(contact: Contact, clock: Clock) -> None:
+    assert not contact.mended
+    made(contact, clock)
+    assert contact.mended
+
+
+@pytest.mark.parametrize("how", ["lost", "gap", "jump"])
+def test_what_was_missed_is_mended_after_one_whole_lease(contact: Contact, clock: Clock, how: str) -> None:
+    made(contact, clock)
+    match how:
+        case "lost":
+            contact.lost()
+        case "gap":
+            clock.now += LEASE / 2 + 1
+        case "jump":
+            clock.jumped = 3600
+    made(contact, clock)
+    assert not contact.mended
+    ticks(contact, clock, LEASE)
+    assert contact.mended
