@@ -10,7 +10,7 @@ import structlog
 
 from shared.database import endings
 from shared.database.notifications import CHANNEL, parse_payload
-from shared.database.pool import Database
+from shared.database.pool import Database, check_writable
 from shared.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Listener:
                 async with asyncio.timeout(CHECK_EVERY):
                     await lost.wait()
             except TimeoutError:
-                await connection.execute("SELECT 1", timeout=5.0)
+                await check_writable(connection, timeout=5.0)  # from any other there is nothing to be heard
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         try:

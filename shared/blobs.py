@@ -17,9 +17,17 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from shared.daemon_threads import DaemonThreads
 from shared.errors import BlobMissing, BlobsUnavailable, InvalidSettings
 
 CHUNK = 256 * 1024  # bytes read at once: what each download keeps in memory
+
+# A disk over the network may hang for as long as its server is away, and no thread in it can be interrupted. So each call
+# has a limit, after which it is left alone, and what hangs holds up nothing else, nor the end of the process.
+CALL_TIMEOUT = 60.0  # seconds; none moves more than some megabytes
+LISTING_TIMEOUT = 600.0  # a bucket tells the names a thousand at a time
+GIVE_UP_TIMEOUT = 5.0  # for closing what was read, and tidying up, which the sweep does as well
+_THREADS = DaemonThreads(32, "blobs")
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -50,21 +58,10 @@ class Blobs:
 
         Raises BlobsUnavailable, also where the key is taken.
         """
-        path, digest, size = self._path(key), hashlib.sha256(), 0
         try:
-            file = await _call(self._open_new, path)
+            return await self._create(self._path(key), chunks)
         except BlobMissing as error:  # no such bucket, or a folder that was removed as empty just now
             raise BlobsUnavailable("There is no place for it.") from error
-        try:
-            async for chunk in chunks:
-                await _call(file.write, chunk)
-                digest.update(chunk)
-                size += len(chunk)
-            await _call(_commit, file)
-        except BaseException:
-            await asyncio.shield(asyncio.ensure_future(self._give_up(file, path)))
-            raise
-        return Written(size, digest.hexdigest())
 
     async def read(self, key: str, begin: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `begin` up to `end`, in chunks. Raises BlobMissing, BlobsUnavailable."""
@@ -80,7 +77,7 @@ class Blobs:
                 left = None if left is None else left - len(chunk)
                 yield chunk
         finally:
-            await _call(file.close)
+            await _within(GIVE_UP_TIMEOUT, file.close)
 
     async def read_all(self, key: str) -> bytes:
         return b"".join([chunk async for chunk in self.read(key)])
@@ -103,12 +100,26 @@ class Blobs:
         after: the name of a topmost folder: those up to it are left out. Raises BlobsUnavailable.
         """
         folders = self._old_keys(datetime.now(UTC) - age, after)
-        while (keys := await _call(next, folders, None)) is not None:
+        while (keys := await _within(LISTING_TIMEOUT, next, folders, None)) is not None:
             if keys:
                 yield keys
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
+
+    async def _create(self, path: str, chunks: AsyncIterator[bytes]) -> Written:
+        digest, size = hashlib.sha256(), 0
+        file = await _call(self._open_new, path)
+        try:
+            async for chunk in chunks:
+                await _call(file.write, chunk)
+                digest.update(chunk)
+                size += len(chunk)
+            await _call(_commit, file)
+        except BaseException:
+            await asyncio.shield(asyncio.ensure_future(self._give_up(file, path)))
+            raise
+        return Written(size, digest.hexdigest())
 
     def _open_new(self, path: str) -> BinaryIO:
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -116,10 +127,12 @@ class Blobs:
 
     async def _give_up(self, file: BinaryIO, path: str) -> None:
         """If that fails, too, it is a file without a row."""
-        with suppress(BlobMissing, BlobsUnavailable):
-            await _call(file.close)
-        with suppress(BlobMissing, BlobsUnavailable):
-            await _call(self._files.rm_file, path)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_UP_TIMEOUT):
+                with suppress(BlobMissing, BlobsUnavailable):
+                    await _call(file.close)
+                with suppress(BlobMissing, BlobsUnavailable):
+                    await _call(self._files.rm_file, path)
 
     def _remove(self, key: str) -> None:
         """Of a folder also the folders that are empty now: a job has two of its own. A bucket has none."""
@@ -164,9 +177,21 @@ def _modified(details: dict[str, Any]) -> datetime:
 
 
 async def _call(function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
-    """In a thread. Whatever the storage raises becomes an error of ours."""
-    with _translated():
-        return await asyncio.to_thread(function, *arguments, **options)
+    return await _within(CALL_TIMEOUT, function, *arguments, **options)
+
+
+async def _within(limit: float, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
+    """In a thread. Whatever the storage raises becomes an error of ours, and so does silence."""
+
+    def call() -> _T:
+        with _translated():
+            return function(*arguments, **options)
+
+    try:
+        async with asyncio.timeout(limit):
+            return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+    except TimeoutError as error:
+        raise BlobsUnavailable(f"The blob store has not answered for {limit:.0f} s.") from error
 
 
 @contextmanager

@@ -34,6 +34,10 @@ class DatabaseBusy(DatabaseUnavailable):
     """A transaction met a deadlock or another writer and was undone. The database is there: repeat it at once."""
 
 
+class DatabaseSlow(DatabaseUnavailable):
+    """The database is there, but ended the statement as it took too long: ask for less at once, or later."""
+
+
 class DatabaseRefused(TorchrelayError):
     """The database will not take this value, now or later: it breaks a type or a CHECK."""
 

@@ -1,8 +1,8 @@
 """Settings that both services have, each read from the environment variable of its name. Only composition roots read them."""
 
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import InvalidSettings
@@ -99,5 +99,15 @@ class LeaseSettings(Settings):
     heartbeat_seconds: float = Field(
         default=5.0,
         gt=0,
-        description="how often a worker says that it lives: several may fail before its lease is over",
+        description="how often a worker says that it lives, a third of the lease at most: two may fail before that is over",
     )
+
+    @model_validator(mode="after")
+    def _outlives_what_fails(self) -> Self:
+        """A worker whose lease is over before it beats again would be declared dead for ever."""
+        if self.heartbeat_seconds * 3 > self.lease_seconds:
+            raise ValueError(
+                f"HEARTBEAT_SECONDS={self.heartbeat_seconds:g} is too long for LEASE_SECONDS={self.lease_seconds:g}: "
+                f"at most a third of it, so that two heartbeats may fail before a worker counts as dead"
+            )
+        return self

@@ -16,7 +16,8 @@ from shared.errors import DatabaseUnavailable
 class UnsteadyDatabase(Database):
     """away: nothing is executed. refuse: so many calls of a statement are not executed. lose: they are, but not answered.
 
-    hold: the answers of these statements wait for the event. asked: how often each statement was.
+    hold: the answers of these statements wait for the event. asked: how often each statement was. faults: what the next of
+    these statements raises.
     """
 
     def __init__(self, real: Database) -> None:
@@ -25,6 +26,7 @@ class UnsteadyDatabase(Database):
         self.refuse: Counter[str] = Counter()
         self.lose: Counter[str] = Counter()
         self.hold: dict[str, asyncio.Event] = {}
+        self.faults: dict[str, Exception] = {}
         self.asked: defaultdict[str, int] = defaultdict(int)
         self._happened = asyncio.Event()
 
@@ -41,6 +43,8 @@ class UnsteadyDatabase(Database):
         self._happened.set()
         if self.away or self._takes(self.refuse, name):
             raise DatabaseUnavailable(f"{name}: away")
+        if name in self.faults:
+            raise self.faults.pop(name)
         rows = await super().fetch(statement, **values)
         if name in self.hold:
             await self.hold[name].wait()

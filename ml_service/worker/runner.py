@@ -18,6 +18,7 @@ from ml_service.worker.incarnation import Incarnation
 from ml_service.worker.keeper import ChildKeeper
 from ml_service.worker.large_results import LargeResults
 from ml_service.worker.settler import Settler, ending
+from ml_service.worker.side_work import SideWork
 from shared.database.claims import Started, start
 from shared.database.entries import Ending
 from shared.database.pool import Database
@@ -61,7 +62,7 @@ class Runner:
         self._cancel_grace = cancel_grace
         self._batch_grace = batch_grace
         self.gate = LoneGate()
-        self._settling: set[asyncio.Task[None]] = set()
+        self.settling = SideWork()
 
     async def run(self, batch: Batch, keeper: ChildKeeper) -> bool:
         """Returns when the child may have another batch; whether it computed. The settlement goes on behind.
@@ -111,8 +112,7 @@ class Runner:
 
     async def finish_settling(self) -> None:
         """Waits until everything that was computed has been settled."""
-        while self._settling:
-            await asyncio.wait(self._settling)
+        await self.settling.finish()
 
     def _settle_behind(self, endings: Endings, large: Large, *, alone: bool) -> None:
         """What is small first: it need not wait for the blob store."""
@@ -126,9 +126,7 @@ class Runner:
             finally:
                 await self.gate.leave(alone=alone)
 
-        task = asyncio.create_task(settle(), name="settle")
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        self.settling.start(settle(), "settle")
 
     async def _start(self, batch: Batch) -> None:
         """Notes the start and leaves in the batch what may go to the child (rules 8 and 9)."""

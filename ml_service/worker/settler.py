@@ -12,8 +12,8 @@ from ml_service.worker.event_writer import EventWriter
 from ml_service.worker.large_results import LargeResults
 from shared.database.entries import Ending
 from shared.database.pool import Database
-from shared.database.settlement import Settlement, settle
-from shared.errors import DatabaseRefused, DatabaseUnavailable
+from shared.database.settlement import Settlement, in_parts, settle
+from shared.errors import DatabaseRefused, DatabaseSlow, DatabaseUnavailable
 from shared.failpoints import Failpoint, reached
 from shared.states import ErrorCode, JobState
 
@@ -81,6 +81,14 @@ class Settler:
 
         telling: what these have said is written before, if it can be.
         """
+        states: dict[UUID, JobState] = {}
+        for part in in_parts(settlements):  # one that was taken is not sent again
+            states |= await self._persist_part(part, telling)
+        return states
+
+    async def _persist_part(
+        self, settlements: Sequence[Settlement], telling: Collection[Attempt]
+    ) -> Mapping[UUID, JobState]:
         delay = RETRY_FIRST
         while True:
             try:
@@ -90,8 +98,15 @@ class Settler:
                 return await self._persist_refused(settlements, error)
             except DatabaseUnavailable as error:
                 log.warning("not settled yet", jobs=len(settlements), error=str(error))
+                if isinstance(error, DatabaseSlow) and len(settlements) > 1:
+                    return await self._persist_halves(settlements)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST)
+
+    async def _persist_halves(self, settlements: Sequence[Settlement]) -> Mapping[UUID, JobState]:
+        """What took too long takes as long the next time: sent whole, it would be for ever."""
+        half = len(settlements) // 2
+        return {**await self.persist(settlements[:half]), **await self.persist(settlements[half:])}
 
     async def _persist_refused(
         self, settlements: Sequence[Settlement], error: DatabaseRefused

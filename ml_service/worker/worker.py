@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from ml_service.worker.receiver import SILENT_AFTER, Receiver
 from ml_service.worker.reconnecting import Reconnecting, look_for_overlooked
 from ml_service.worker.runner import Runner
 from ml_service.worker.settler import Settler, ending
+from ml_service.worker.side_work import SideWork
 from shared.blobs import Blobs
 from shared.broker.protocol import Broker, Received
 from shared.catalogue import ModelDescription, ModelState, ServedModel
@@ -58,7 +59,7 @@ class Worker:
         self._keepers: list[ChildKeeper] = []
         self._lanes: dict[str, Lane] = {}
         self._receivers: dict[str, Receiver] = {}
-        self._side_tasks: set[asyncio.Task[None]] = set()
+        self._aside = SideWork()
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._reconnect = Reconnecting(broker)
@@ -104,6 +105,8 @@ class Worker:
                 "extend": self._desk.run_extending(),
                 "ack": self._desk.run_acking(),
                 "events": self._events.run(),
+                "settle": self._runner.settling.run(),
+                "aside": self._aside.run(),
                 "overlooked": look_for_overlooked(
                     self._db, self._idle_queues, self._reconnect, self._provision, self._settings.lease_seconds
                 ),
@@ -211,7 +214,7 @@ class Worker:
         for model, jobs in by_model.items():
             lane = self._lanes.get(model)
             if lane is None or lane.served.state is ModelState.FAILED:
-                self._aside(self._claimer.put_back(jobs))
+                self._aside.start(self._claimer.put_back(jobs), "put back")
             else:
                 lane.add(jobs)
 
@@ -236,7 +239,7 @@ class Worker:
         for lane in self._lanes.values():
             lane.wake()
             if lane.served.state is ModelState.FAILED:
-                self._aside(self._claimer.put_back(lane.take_unclaimed()))
+                self._aside.start(self._claimer.put_back(lane.take_unclaimed()), "put back")
         self._room_changed.set()
         self._incarnation.beat_soon()
 
@@ -251,12 +254,12 @@ class Worker:
                 attempt.cancelled = True
                 stopped += [taken for lane in self._lanes.values() for taken in lane.stop([attempt])]
         if stopped:
-            self._aside(self._runner.settle_stopped(stopped))
+            self._aside.start(self._runner.settle_stopped(stopped), "settle stopped")
         if unknown:
             log.warning(
                 "handing back jobs that were claimed without our knowledge", jobs=[str(one.id) for one in unknown]
             )
-            self._aside(self._hand_back(unknown))
+            self._aside.start(self._hand_back(unknown), "hand back unknown")
 
     async def _hand_back(self, settlements: Sequence[Settlement]) -> None:
         await self._settler.persist(settlements)
@@ -270,12 +273,6 @@ class Worker:
                 self._desk.drop([attempt.in_hand])
         for lane in self._lanes.values():
             lane.hand_back()
-
-    def _aside(self, work: Coroutine[None, None, None]) -> None:
-        """Work that nobody waits for, kept from being collected."""
-        task = asyncio.create_task(work)
-        self._side_tasks.add(task)
-        task.add_done_callback(self._side_tasks.discard)
 
     async def _drain(self, background: Sequence[asyncio.Task[None]], pulling: Sequence[asyncio.Task[None]]) -> None:
         """Rule 13. No new pulls; what was not claimed stays unacked; what runs may finish; the rest is handed back."""
@@ -297,7 +294,10 @@ class Worker:
         self._end(background, "lane")
         await asyncio.gather(*(keeper.stop(1.0) for keeper in self._keepers))
         # However great the hurry: what is not written here counts as lost, and a lone attempt is charged for that.
-        await self._within(asyncio.gather(self._runner.finish_settling(), *self._side_tasks), LAST_WORDS, hurried=False)
+        await self._within(
+            asyncio.gather(self._runner.finish_settling(), self._aside.finish()), LAST_WORDS, hurried=False
+        )
+        self._aside.cancel()
         left = [ending(attempt, Ending.HANDED_BACK) for attempt in self._held]
         await self._within(asyncio.ensure_future(self._settler.settle(left)), LAST_WORDS, hurried=False)
         await self._within(
@@ -316,7 +316,7 @@ class Worker:
 
     def _hand_back_unstarted(self) -> None:
         unstarted = [attempt for lane in self._lanes.values() for attempt in lane.take_unstarted()]
-        self._aside(self._runner.hand_back(unstarted))
+        self._aside.start(self._runner.hand_back(unstarted), "hand back")
 
     def _end(self, tasks: Sequence[asyncio.Task[None]], name: str = "") -> None:
         for task in tasks:

@@ -11,7 +11,14 @@ import asyncpg
 import structlog
 
 from shared.database.statement import Statement
-from shared.errors import DatabaseBusy, DatabaseRefused, DatabaseUnavailable, ReferenceGone
+from shared.errors import (
+    DatabaseBusy,
+    DatabaseRefused,
+    DatabaseSlow,
+    DatabaseUnavailable,
+    ReferenceGone,
+    TorchrelayError,
+)
 
 _Answer = TypeVar("_Answer")
 
@@ -25,6 +32,7 @@ COMMAND_TIMEOUT = STATEMENT_TIMEOUT + 2.0
 CANCEL_TIMEOUT = 1.0
 CONNECT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 5.0
+PING_TIMEOUT = 1.0
 DEADLOCK_TRIES = 5
 
 # A connection that nobody uses keeps its place in the tables of what lies in between, and the server notices who is gone:
@@ -38,22 +46,27 @@ _SESSION = {
     "jit": "off",  # compiles longer than any statement here runs
     "timezone": "UTC",
 }
+# A standby, or a primary that is being replaced, may lag behind what clients were told: better none than that one.
+_READ_WRITE = "read-write"
+_READ_ONLY = "the server can only be read: a standby, or the primary before a failover"
 
-_UNAVAILABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,  # a full disk, memory, connections: a person mends it, and we go on
-    asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement cancelled
-    asyncpg.PostgresSystemError,  # its own disk fails
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg makes of a connection that was cut while it was being given back
-    asyncpg.InvalidPasswordError,
-    asyncpg.InvalidCatalogNameError,
+# What comes of the server, or of the line to it.
+_DRIVERS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# What such an error is to us: the first line that fits. None: a fault of ours, or a schema that was not migrated.
+_MEANINGS: tuple[tuple[type[Exception], type[TorchrelayError] | None], ...] = (
+    (asyncpg.ForeignKeyViolationError, ReferenceGone),
+    (asyncpg.IntegrityConstraintViolationError, DatabaseRefused),
+    (asyncpg.DataError, DatabaseRefused),
+    (asyncpg.StatementTooComplexError, DatabaseRefused),  # a value is nested too deeply
+    (asyncpg.DeadlockDetectedError, DatabaseBusy),
+    (asyncpg.SerializationError, DatabaseBusy),
+    (asyncpg.QueryCanceledError, DatabaseSlow),
+    (asyncpg.InsufficientPrivilegeError, DatabaseUnavailable),  # a person mends it
+    (asyncpg.DuplicatePreparedStatementError, DatabaseUnavailable),  # of a proxy that shares its connections
+    (asyncpg.SyntaxOrAccessError, None),  # to wait would hide it
+    # A full disk, no connection left, a queue of notifications that nobody empties, and what nobody has thought of.
+    (Exception, DatabaseUnavailable),
 )
-_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.UntranslatableCharacterError)
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -69,7 +82,9 @@ class Transaction:
 
 
 class Database:
-    """A pool. Raises DatabaseUnavailable where the server does not answer in time, and never a driver's error."""
+    """A pool. Raises DatabaseUnavailable where the server does not answer in time, and never a driver's error, but for
+    those that say that a statement itself is wrong (decision 0030).
+    """
 
     def __init__(self, pool: Any, url: str) -> None:
         self._pool = pool
@@ -93,9 +108,10 @@ class Database:
                     command_timeout=COMMAND_TIMEOUT,
                     max_inactive_connection_lifetime=300,
                     reset=_nothing_to_reset,
+                    target_session_attrs=_READ_WRITE,
                     server_settings={**_SESSION, "application_name": application},
                 )
-            except _UNAVAILABLE as error:
+            except _DRIVERS as error:
                 if time.monotonic() + delay > deadline:
                     raise DatabaseUnavailable(
                         f"the database did not answer within {patience:.0f} s: {_describe(error)}. "
@@ -112,7 +128,7 @@ class Database:
     async def close(self) -> None:
         try:
             await asyncio.wait_for(self._pool.close(), CLOSE_TIMEOUT)
-        except (TimeoutError, *_UNAVAILABLE):
+        except _DRIVERS:
             self._pool.terminate()
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
@@ -143,16 +159,17 @@ class Database:
                     yield Transaction(connection)
             finally:
                 await self._give_back(connection)
-        except _TRY_AGAIN as error:
-            raise DatabaseBusy(f"transaction: {_describe(error)}") from error
-        except _UNAVAILABLE as error:
-            raise DatabaseUnavailable(f"transaction: {_describe(error)}") from error
+        except _DRIVERS as error:
+            await self._translate("transaction", error)
+            raise
 
     async def ping(self) -> None:
+        """Raises DatabaseUnavailable also where the server can only be read."""
+
         async def run() -> None:
-            connection = await self._pool.acquire(timeout=1.0)
+            connection = await self._pool.acquire(timeout=PING_TIMEOUT)
             try:
-                await connection.execute("SELECT 1", timeout=1.0)
+                await check_writable(connection, timeout=PING_TIMEOUT)
             finally:
                 await self._give_back(connection)
 
@@ -163,7 +180,11 @@ class Database:
 
         async def run() -> Any:
             return await asyncpg.connect(
-                self._url, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=_KEEPALIVE
+                self._url,
+                timeout=CONNECT_TIMEOUT,
+                command_timeout=COMMAND_TIMEOUT,
+                server_settings=_KEEPALIVE,
+                target_session_attrs=_READ_WRITE,
             )
 
         return await self._answered("listen", run)
@@ -186,7 +207,7 @@ class Database:
 
     async def _give_back(self, connection: Any) -> None:
         """Never raises for the line's sake: a cancellation on its way out must not turn into an error that is dealt with."""
-        with suppress(*_UNAVAILABLE):
+        with suppress(*_DRIVERS):
             await self._pool.release(connection, timeout=CANCEL_TIMEOUT)
 
     async def _answered(self, name: str, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
@@ -199,13 +220,24 @@ class Database:
                     raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
                 log.info("repeating a statement", statement=name, error=_describe(error))
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
-            except asyncpg.ForeignKeyViolationError as error:
-                raise ReferenceGone(f"{name}: {_describe(error)}") from error
-            except _REFUSED as error:
-                raise DatabaseRefused(f"{name}: {_describe(error)}") from error
-            except _UNAVAILABLE as error:
-                raise DatabaseUnavailable(f"{name}: {_describe(error)}") from error
+            except _DRIVERS as error:
+                await self._translate(name, error)
+                raise
         raise AssertionError("unreachable")
+
+    async def _translate(self, name: str, error: Exception) -> None:
+        """Raises ours in its place. Returns where there is none, for a statement that is itself wrong."""
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            await self._pool.expire_connections()  # there was a failover: they lead to the one that was the primary
+        meaning = next(ours for drivers, ours in _MEANINGS if isinstance(error, drivers))
+        if meaning is not None:
+            raise meaning(f"{name}: {_describe(error)}") from error
+
+
+async def check_writable(connection: Any, timeout: float) -> None:  # noqa: ASYNC109 - the driver's own
+    """Whether it answers, and takes what is written. Raises the driver's errors: what a write would meet, too."""
+    if await connection.fetchval("SELECT current_setting('transaction_read_only')::boolean", timeout=timeout):
+        raise asyncpg.ReadOnlySQLTransactionError(_READ_ONLY)
 
 
 @asynccontextmanager
@@ -234,4 +266,6 @@ async def _nothing_to_reset(_connection: Any) -> None:
 
 def _describe(error: BaseException) -> str:
     """In one line: what follows it may hold a row's values, which are nobody's business in a log."""
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return _READ_ONLY
     return str(error).partition("\n")[0] or type(error).__name__

@@ -1,6 +1,6 @@
 """The end of a running attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from shared.database.storable import storable
 from shared.database.tables import jobs
 from shared.job import JsonText
 from shared.states import ErrorCode, JobState
+
+# Of results in one statement. 200 MB take longer than a statement may.
+MOST_AT_ONCE = 8 * 1024 * 1024  # bytes, or rather characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,26 @@ _SETTLE = _settle()
 async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, JobState]:
     """-> the new state of each job that this attempt still held. One that is missing belongs to a newer attempt (rule 1)."""
     states: dict[UUID, JobState] = {}
-    for begin in range(0, len(settlements), IDS_PER_NOTIFICATION):
-        part = settlements[begin : begin + IDS_PER_NOTIFICATION]
+    for part in in_parts(settlements):
         columns = {name: [getattr(item, name) for item in part] for name in Settlement.__slots__}
         columns |= {"code": [_code(item) for item in part], "message": [storable(item.message or "") for item in part]}
         states |= {row["id"]: JobState(row["state"]) for row in await db.fetch(_SETTLE, **columns)}
     return states
+
+
+def in_parts(settlements: Sequence[Settlement]) -> Iterator[Sequence[Settlement]]:
+    """As many as one statement takes: so many, and so many bytes of results, or one."""
+    part: list[Settlement] = []
+    size = 0
+    for settlement in settlements:
+        more = len(settlement.result or "")
+        if part and (len(part) == IDS_PER_NOTIFICATION or size + more > MOST_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(settlement)
+        size += more
+    if part:
+        yield part
 
 
 def _code(settlement: Settlement) -> ErrorCode:

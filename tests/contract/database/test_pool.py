@@ -13,10 +13,10 @@ from structlog.typing import EventDict
 from deploy.local.postgres import Postgres
 from shared.database import pool as pool_module
 from shared.database.notifications import CHANNEL
-from shared.database.pool import DEADLOCK_TRIES, Database
+from shared.database.pool import DEADLOCK_TRIES, Database, check_writable
 from shared.database.statement import Statement
 from shared.database.tables import jobs
-from shared.errors import DatabaseBusy, DatabaseUnavailable
+from shared.errors import DatabaseBusy, DatabaseRefused, DatabaseSlow, DatabaseUnavailable, UnknownJob
 from tests.contract.database.stage import Stage, until
 from tests.link import Link, link_to, nobody
 
@@ -120,17 +120,156 @@ async def test_a_statement_that_takes_too_long_is_given_up(monkeypatch: pytest.M
     """Nothing hangs for ever: the server ends it, and its connection is good again."""
     monkeypatch.setitem(pool_module._SESSION, "statement_timeout", "20")
     database: Database = await open_pool()
-    with pytest.raises(DatabaseUnavailable, match=r"^sleep: canceling statement due to statement timeout$"):
+    with pytest.raises(DatabaseSlow, match=r"^sleep: canceling statement due to statement timeout$"):
         await database.fetch(SLEEP)
     assert (await database.fetch(ANSWER, number=7))[0]["number"] == 7
 
 
-@pytest.mark.parametrize("code", ["53100", "53200", "53300", "57P01", "57P03", "58030"])
-async def test_what_a_person_has_to_mend_is_waited_for(db: Database, code: str) -> None:
-    """A full disk is no reason for a worker to drop its results, nor to end."""
-    broken = Statement("broken", text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$"))
-    with pytest.raises(DatabaseUnavailable):
-        await db.fetch(broken)
+def failing(code: str) -> Statement:
+    """Fails with this SQLSTATE."""
+    return Statement("failing", text(f"DO $$ BEGIN RAISE EXCEPTION 'so it is' USING ERRCODE = '{code}'; END $$"))
+
+
+async def within(database: Database, where: str, statement: Statement) -> None:
+    """Runs it by itself, or in a transaction."""
+    if where == "a statement":
+        await database.fetch(statement)
+        return
+    async with database.transaction() as tx:
+        await tx.fetch(statement)
+
+
+WHERE = pytest.mark.parametrize("where", ["a statement", "a transaction"])
+
+
+@WHERE
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("53100", "53200", "53300", "57P01", "57P03", "58030"),
+        *("25P04", "28000", "42501", "54000", "55P03", "XX000", "XX001", "XX002"),
+        *("26000", "42P05"),  # prepared statements behind a proxy that shares its connections
+        *("0A000", "40003", "P0001", "ZZ999"),
+    ],
+)
+async def test_what_the_server_says_of_itself_is_waited_for(db: Database, code: str, where: str) -> None:
+    """A full disk is no reason for a worker to drop its results, nor to end; nor is what nobody has thought of."""
+    with pytest.raises(DatabaseUnavailable, match=r": so it is$"):
+        await within(db, where, failing(code))
+
+
+@WHERE
+@pytest.mark.parametrize("code", ["22P05", "22003", "23514", "54001"])
+async def test_what_it_says_of_a_value_is_a_refusal(db: Database, code: str, where: str) -> None:
+    """To repeat it would go on for ever."""
+    with pytest.raises(DatabaseRefused, match=r": so it is$"):
+        await within(db, where, failing(code))
+
+
+@WHERE
+@pytest.mark.parametrize("code", ["42601", "42P01", "42703", "42883"])
+async def test_a_statement_that_is_itself_wrong_is_not_waited_for(db: Database, code: str, where: str) -> None:
+    """Nobody mends a fault of ours by waiting: it has to be seen."""
+    with pytest.raises(asyncpg.PostgresError, match=r"^so it is$"):
+        await within(db, where, failing(code))
+
+
+@WHERE
+async def test_a_commit_that_fails_is_waited_for(database_url: str, open_pool: Any, where: str) -> None:
+    """As each one that notifies does while the queue of notifications is full."""
+    database: Database = await open_pool(database_url)
+    for prepare in (
+        "CREATE TABLE full_queue (id int)",
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'too many notifications' USING ERRCODE = '54000'; END $$""",
+        """CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON full_queue DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse()""",
+    ):
+        await database.fetch(Statement("prepare", text(prepare)))
+    with pytest.raises(DatabaseUnavailable, match=r": too many notifications$"):
+        await within(database, where, Statement("insert", text("INSERT INTO full_queue VALUES (1)")))
+
+
+@pytest.mark.parametrize("error", [KeyError("ours"), UnknownJob("ours"), asyncio.CancelledError()])
+async def test_what_is_not_the_driver_s_comes_through_a_transaction(db: Database, error: BaseException) -> None:
+    async def fail() -> None:
+        async with db.transaction() as tx:
+            await tx.fetch(ANSWER, number=1)
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        await fail()
+    assert raised.value is error
+
+
+# --- a failover: the servers that our connections lead to can only be read any more
+
+
+READ_ONLY_FROM_NOW = Statement(
+    "read_only_from_now", text("SELECT set_config('default_transaction_read_only', 'on', false)")
+)
+
+
+async def touch_nothing(database: Database) -> None:
+    await database.fetch(TOUCH, job_id=None)
+
+
+async def test_after_a_failover_no_connection_to_the_old_primary_is_kept(open_pool: Any) -> None:
+    """One statement finds out for all of them."""
+    database: Database = await open_pool(size=2)
+    async with database.transaction() as one, database.transaction() as other:  # so that it is each of them
+        await one.fetch(READ_ONLY_FROM_NOW)
+        await other.fetch(READ_ONLY_FROM_NOW)
+    with pytest.raises(DatabaseUnavailable, match=r"^touch: .* read-only transaction$"):
+        await touch_nothing(database)
+    await asyncio.gather(*(touch_nothing(database) for _ in range(4)))
+
+
+async def test_a_transaction_finds_out_too(open_pool: Any) -> None:
+    database: Database = await open_pool(size=1)
+    await database.fetch(READ_ONLY_FROM_NOW)
+    with pytest.raises(DatabaseUnavailable, match=r"^transaction: .* read-only transaction$"):
+        async with database.transaction() as tx:
+            await tx.fetch(TOUCH, job_id=None)
+    await touch_nothing(database)
+
+
+async def test_whoever_asks_for_its_health_is_told_and_finds_out(open_pool: Any) -> None:
+    database: Database = await open_pool(size=1)
+    await database.fetch(READ_ONLY_FROM_NOW)
+    with pytest.raises(DatabaseUnavailable, match=r"^ping: the server can only be read"):
+        await database.ping()
+    await database.ping()
+    await touch_nothing(database)
+
+
+async def test_no_connection_is_made_to_a_server_that_can_only_be_read(
+    database_url: str, open_pool: Any, stage: Stage
+) -> None:
+    """It may lag behind: a client would be told less than it knows already."""
+    database: Database = await open_pool(database_url, size=1)
+    name = make_url(database_url).database
+    await stage.connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await database.fetch(READ_ONLY_FROM_NOW)
+    for _ in range(2):  # by the connection there was, and by a new one
+        with pytest.raises(DatabaseUnavailable, match=r"^ping: the server can only be read"):
+            await database.ping()
+    with pytest.raises(DatabaseUnavailable, match=r"^listen: the server can only be read"):
+        await database.listener()
+    with pytest.raises(DatabaseUnavailable, match=r"within 0 s: the server can only be read"):
+        await Database.connect(database_url, patience=0.05)
+
+
+async def test_a_listener_can_be_asked_whether_there_is_still_something_to_be_heard(db: Database) -> None:
+    listener = await db.listener()
+    await check_writable(listener, timeout=5.0)
+    await listener.execute("SET default_transaction_read_only = on")
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="can only be read"):
+        await check_writable(listener, timeout=5.0)
+    await listener.close()
+
+
+# --- limits in time
 
 
 async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch, open_pool: Any) -> None:

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
+from shared.database import settlement as settlement_module
 from shared.database.entries import FREE_LOSSES, LOSS_DELAY, Ending
 from shared.database.moves import retry_job
 from shared.database.pool import Database
 from shared.database.reading import get_job
-from shared.database.settlement import Settlement, settle
+from shared.database.settlement import Settlement, in_parts, settle
 from shared.job import Job
 from shared.states import ErrorCode, JobState
 from tests.contract.database.stage import OWNER, Stage
@@ -303,6 +304,21 @@ async def test_more_than_one_statement_holds_is_settled_too(db: Database, stage:
     await stage.connection.execute("UPDATE jobs SET state = 'running', worker = $1, attempt = 1", worker)
     settled = await settle(db, [ending(job.id, 1, Ending.SUCCEEDED) for job in jobs])
     assert settled == {job.id: JobState.SUCCEEDED for job in jobs}
+
+
+async def test_large_results_are_settled_a_few_at_a_time(
+    db: Database, stage: Stage, worker: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a batch's in one statement could take longer than a statement may, again and again."""
+    monkeypatch.setattr(settlement_module, "MOST_AT_ONCE", 10)
+    sizes = [4, 6, 1, 12, 9, 0]
+    held = [await stage.running(worker) for _ in sizes]
+    endings = [
+        Settlement(*one, Ending.SUCCEEDED, result="1" * size) if size else ending(*one, Ending.FAILED)
+        for one, size in zip(held, sizes, strict=True)
+    ]
+    assert [[len(one.result or "") for one in part] for part in in_parts(endings)] == [[4, 6], [1], [12], [9, 0]]
+    assert (await settle(db, endings)).keys() == {job_id for job_id, _ in held}
 
 
 async def test_what_a_model_says_cannot_keep_its_batch_from_being_settled(

@@ -8,8 +8,10 @@ from structlog.testing import capture_logs
 
 from ml_service.worker import settler as settler_module
 from ml_service.worker.attempts import Attempt
+from shared.database import settlement as settlement_module
 from shared.database.entries import Ending
 from shared.database.settlement import Settlement
+from shared.errors import DatabaseSlow
 from shared.states import JobState
 from tests.integration.worker.bench import Bench
 
@@ -54,6 +56,53 @@ async def test_it_goes_on_until_the_database_answers(bench: Bench) -> None:
     await asyncio.wait_for(settling, 10)
     assert await bench.stage.state(job_id) is JobState.SUCCEEDED
     assert await bench.acked() == attempt.in_hand.ack_ids
+
+
+async def test_what_takes_the_database_too_long_is_settled_in_halves(bench: Bench) -> None:
+    """The same statement would take as long each time, and nothing of it would ever be settled."""
+    jobs = [await bench.stage.published() for _ in range(3)]
+    attempts = await bench.attempts(*jobs)
+    settle_in_turn = bench.db.fetch
+
+    async def one_at_a_time(statement: Any, **values: Any) -> Any:
+        if statement.name == "settle" and len(values["id"]) > 1:
+            bench.db.faults["settle"] = DatabaseSlow("settle: canceling statement due to statement timeout")
+        return await settle_in_turn(statement, **values)
+
+    bench.db.fetch = one_at_a_time  # type: ignore[method-assign]  # as if each result took it half its time
+    async with asyncio.timeout(10):
+        await bench.settler.settle([succeeded(attempt) for attempt in attempts])
+    assert [await bench.stage.state(job_id) for job_id in jobs] == [JobState.SUCCEEDED] * 3
+    assert len(bench.held) == 0
+
+
+async def test_one_that_takes_the_database_too_long_is_tried_again(bench: Bench) -> None:
+    job_id = await bench.stage.published()
+    (attempt,) = await bench.attempts(job_id)
+    bench.db.faults["settle"] = DatabaseSlow("settle: canceling statement due to statement timeout")
+    await bench.settler.settle([succeeded(attempt)])
+    assert await bench.stage.state(job_id) is JobState.SUCCEEDED
+
+
+async def test_what_was_settled_is_not_settled_again_with_what_was_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look as if it were somebody else's."""
+    monkeypatch.setattr(settlement_module, "MOST_AT_ONCE", 1)
+    jobs = [await bench.stage.published() for _ in range(2)]
+    attempts = await bench.attempts(*jobs)
+    settle_in_turn = bench.db.fetch
+
+    async def away_for_the_second(statement: Any, **values: Any) -> Any:
+        if statement.name == "settle":
+            bench.db.refuse["settle"] = int(bench.db.asked["settle"] == 1)
+        return await settle_in_turn(statement, **values)
+
+    bench.db.fetch = away_for_the_second  # type: ignore[method-assign]  # one statement of several is to fail
+    with capture_logs() as logs:
+        await bench.settler.settle([succeeded(attempt) for attempt in attempts])
+    assert [await bench.stage.state(job_id) for job_id in jobs] == [JobState.SUCCEEDED] * 2
+    assert (bench.db.asked["settle"], refusals(logs)) == (3, [])
 
 
 async def test_a_settlement_whose_answer_was_lost_does_no_harm(bench: Bench) -> None:

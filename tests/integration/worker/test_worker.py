@@ -12,8 +12,10 @@ from uuid import UUID
 import pytest
 
 from ml_service.settings import WorkerSettings
+from ml_service.worker import claimer as claimer_module
 from ml_service.worker import incarnation as incarnation_module
 from ml_service.worker import lane as lane_module
+from ml_service.worker import settler as settler_module
 from ml_service.worker import worker as worker_module
 from ml_service.worker.worker import Worker
 from shared.database.moves import cancel_job
@@ -92,6 +94,8 @@ def start(
     shutil.copy(ZOO / "actor.py", tmp_path)
     monkeypatch.setattr(incarnation_module, "RETRY_AFTER", 0.001)
     monkeypatch.setattr(lane_module, "RETRY_AFTER", 0.001)
+    monkeypatch.setattr(claimer_module, "RETRY_AFTER", 0.001)
+    monkeypatch.setattr(settler_module, "RETRY_FIRST", 0.001)
     monkeypatch.setattr(worker_module, "PULLS_END", 0.0)
 
     @asynccontextmanager
@@ -196,6 +200,37 @@ async def test_a_part_that_breaks_ends_it_with_an_error(start: Start) -> None:
         found = await plant.stage.row(job_id)
         assert (found["state"], found["charged"], found["alone"]) == ("queued", 0, False)
         assert await plant.life() == "stopped"
+
+
+async def test_a_settlement_that_breaks_ends_it_with_an_error_and_its_job_goes_back(start: Start) -> None:
+    """Unseen, it would leave the job running for as long as the worker lives."""
+    async with start() as plant:
+        plant.db.faults["settle"] = RuntimeError("a bug")
+        job_id = await plant.deliver("echo")
+        assert await plant.ends() == 1
+        assert await row(plant, job_id) == ("queued", 1, 0, False, 2)
+        assert await plant.life() == "stopped"
+
+
+async def test_work_on_the_side_that_breaks_ends_it_with_an_error(start: Start) -> None:
+    async with start() as plant:
+        plant.db.faults["put_back"] = RuntimeError("a bug")
+        job_id = await plant.deliver("echo", model="stranger")
+        assert await plant.ends() == 1
+        assert await row(plant, job_id) == ("queued", 0, 0, False, 1)
+
+
+async def test_a_database_that_is_away_ends_nothing(start: Start) -> None:
+    """Rule 7: whatever waits for it goes on waiting."""
+    async with start() as plant:
+        for statement in ("claim", "start", "settle", "put_back", "heartbeat"):
+            plant.db.refuse[statement] = 2
+        strange, done = await plant.deliver("echo", model="stranger"), await plant.deliver("echo")
+        await plant.reaches(done, JobState.SUCCEEDED)
+        await plant.db.until(lambda: plant.db.asked["put_back"] == 3)
+        await plant.broker.until(lambda: len(plant.broker.acked) == 2)
+        assert await row(plant, strange) == ("queued", 0, 0, False, 2)
+        assert not plant.task.done()
 
 
 async def test_a_claim_whose_answer_was_lost_is_handed_back(start: Start) -> None:

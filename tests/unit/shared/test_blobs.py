@@ -1,15 +1,22 @@
 """The blob store, over a folder and over fsspec's memory: what holds for both holds for a bucket."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
 from shared import blobs as module
 from shared.blobs import Blobs
+from shared.daemon_threads import DaemonThreads
 from shared.errors import BlobMissing, BlobsUnavailable, InvalidSettings
 
 CONTENT = bytes(range(256)) * 3000
@@ -130,3 +137,117 @@ async def test_where_there_is_no_place_the_store_is_unavailable(
     monkeypatch.setattr(blobs._files, "makedirs", lambda *_, **__: None)
     with pytest.raises(BlobsUnavailable):
         await blobs.create("job/1/a", pieces(b"x"))
+
+
+# --- a store that hangs, as a disk over the network may
+
+
+class Hanging:
+    """Calls that return only when the test has ended."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self._over.wait()
+
+    def end(self) -> None:
+        self._over.set()
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+    monkeypatch.setattr(module, "CALL_TIMEOUT", 0.05)
+    monkeypatch.setattr(module, "GIVE_UP_TIMEOUT", 0.05)
+    hanging = Hanging()
+    yield hanging
+    hanging.end()
+
+
+def hanging_file(hanging: Hanging) -> SimpleNamespace:
+    """Its writes hang, and then whatever else is done with it."""
+    return SimpleNamespace(write=hanging, close=hanging)
+
+
+async def test_who_writes_to_a_store_that_hangs_is_told_so(
+    tmp_path: Path, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(str(tmp_path / "blobs"))
+    monkeypatch.setattr(blobs, "_open_new", lambda _: hanging_file(hanging))
+    async with asyncio.timeout(10):
+        with pytest.raises(BlobsUnavailable, match="has not answered for 0 s"):
+            await blobs.create("a", pieces(b"x"))
+
+
+async def test_who_gives_up_a_write_that_hangs_is_not_kept(
+    tmp_path: Path, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that drains, or a client that leaves."""
+    monkeypatch.setattr(module, "CALL_TIMEOUT", 3600.0)
+    blobs, opened = Blobs(str(tmp_path / "blobs")), asyncio.Event()
+
+    async def content() -> AsyncIterator[bytes]:
+        opened.set()
+        yield b"x"
+
+    monkeypatch.setattr(blobs, "_open_new", lambda _: hanging_file(hanging))
+    writing = asyncio.create_task(blobs.create("a", content()))
+    await opened.wait()
+    writing.cancel()
+    await asyncio.wait({writing}, timeout=10)
+    assert writing.cancelled()
+
+
+async def test_who_reads_from_a_store_that_hangs_is_told_so(
+    tmp_path: Path, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(str(tmp_path / "blobs"))
+    monkeypatch.setattr(blobs._files, "open", hanging)
+    async with asyncio.timeout(10):
+        with pytest.raises(BlobsUnavailable, match="has not answered"):
+            await blobs.read_all("a")
+
+
+async def test_a_store_that_hangs_takes_no_thread_from_others(
+    tmp_path: Path, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the one that watches a model's memory."""
+    blobs = Blobs(str(tmp_path / "blobs"))
+    monkeypatch.setattr(module, "_THREADS", DaemonThreads(40, "blobs"))
+    monkeypatch.setattr(blobs._files, "open", hanging)
+    tried = await asyncio.gather(*(blobs.read_all("a") for _ in range(40)), return_exceptions=True)
+    assert {type(error) for error in tried} == {BlobsUnavailable}
+    async with asyncio.timeout(10):
+        assert await asyncio.to_thread(lambda: 1) == 1
+
+
+ENDS = """
+import asyncio, sys
+from shared import blobs
+blobs.CALL_TIMEOUT = 0.1
+try:
+    asyncio.run(blobs.Blobs(sys.argv[1]).read_all("nobody-writes-to-it"))
+except blobs.BlobsUnavailable as error:
+    print(error)
+"""
+
+
+def test_a_process_ends_although_its_store_hangs(tmp_path: Path) -> None:
+    """Python waits for ordinary threads, whatever they do."""
+    os.mkfifo(tmp_path / "nobody-writes-to-it")  # to open it waits for who does
+    command = [sys.executable, "-c", ENDS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "has not answered" in done.stdout
+
+
+async def test_what_is_lost_while_it_is_written_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a bucket says it that was deleted: nobody who stores something looks for what is missing."""
+    blobs = Blobs(str(tmp_path / "blobs"))
+
+    def gone(_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(module, "_commit", gone)
+    with pytest.raises(BlobsUnavailable):
+        await blobs.create("a", pieces(b"x"))
