@@ -33,7 +33,7 @@ page: $(INSTALLED) ## build the web page, where it is not built from what is the
 # one of the three die, the run ends: the tests that it leaves behind are never handed to another.
 .PHONY: test
 test: $(INSTALLED) page ## run the tests; ARGS="tests/unit -k relay" runs some
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --max-worker-restart 0 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## send the API what its document allows and forbids; ARGS="--max-examples 1000" is passed to schemathesis
