@@ -122,7 +122,7 @@ class Link:
                 self._pump(reader, far_writer, connection.gates[Way.THERE]),
                 self._pump(far_reader, writer, connection.gates[Way.BACK]),
             )
-        except (OSError, RuntimeError, asyncio.CancelledError):  # RuntimeError: uvloop's, of an end that was just closed
+        except (OSError, RuntimeError, asyncio.CancelledError):  # RuntimeError: the end was just closed (uvloop)
             connection.reset()
         finally:
             del self._connections[task]
