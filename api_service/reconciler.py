@@ -20,7 +20,7 @@ from shared.database.reconciliation import (
     requeue_orphans,
     try_lock,
 )
-from shared.errors import DatabaseBusy, DatabaseUnavailable
+from shared.errors import DatabaseBusy, DatabaseSlow, DatabaseUnavailable
 from shared.failpoints import Failpoint, reached
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,11 @@ class Contact:
         if self._since is None:
             self._since = now
         self._latest, self._latest_there = now, there
+
+    def held_up(self) -> None:
+        """It was there all the while, and said in the end that it was too busy with what it was asked: that is no gap."""
+        now = self._clock()
+        self._latest, self._latest_there = now, self._latest_there + now - self._latest
 
     def lost(self) -> None:
         self._since = None
@@ -112,6 +117,8 @@ class Reconciler:
             try:
                 counts.append(await self._part(part))
             except DatabaseUnavailable as error:
+                if isinstance(error, DatabaseBusy | DatabaseSlow):
+                    self._contact.held_up()
                 log.warning("a part of a tick is left to the next one", part=part.__name__.strip("_"), error=str(error))
         return ROWS_PER_TICK in counts
 

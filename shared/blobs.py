@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from shared.daemon_threads import DaemonThreads
+from shared.daemon_threads import DaemonThreads, in_daemon_thread
 from shared.errors import BlobMissing, BlobsUnavailable, InvalidSettings
 
 CHUNK = 256 * 1024  # bytes read at once: what each download keeps in memory
@@ -77,16 +77,24 @@ class Blobs:
                 left = None if left is None else left - len(chunk)
                 yield chunk
         finally:
-            await _within(GIVE_UP_TIMEOUT, file.close)
+            with suppress(BlobMissing, BlobsUnavailable):  # what was read was read, and a cancellation stays one
+                await _within(GIVE_UP_TIMEOUT, file.close)
 
     async def read_all(self, key: str) -> bytes:
         return b"".join([chunk async for chunk in self.read(key)])
 
-    def load(self, key: str, most: int) -> bytes:
-        """For a process that may block: the first `most` bytes. Raises BlobMissing, BlobsUnavailable."""
-        with _translated(), self._files.open(self._path(key), "rb") as file:
-            content: bytes = file.read(most)
-            return content
+    def load(self, key: str, most: int, within: float) -> bytes:
+        """For a process that may block, so many seconds: the first `most` bytes. Raises BlobMissing, BlobsUnavailable."""
+
+        def call() -> bytes:
+            with _translated(), self._files.open(self._path(key), "rb") as file:
+                content: bytes = file.read(most)
+                return content
+
+        try:  # a thread of its own: a process that was forked has none of a pool's
+            return in_daemon_thread(call, "blob").result(within)
+        except (TimeoutError, RuntimeError) as error:
+            raise BlobsUnavailable(_silent(within, error)) from error
 
     async def delete(self, keys: Collection[str]) -> None:
         """What is not there is no error. Raises BlobsUnavailable."""
@@ -190,8 +198,15 @@ async def _within(limit: float, function: Callable[_P, _T], *arguments: _P.args,
     try:
         async with asyncio.timeout(limit):
             return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
-    except TimeoutError as error:
-        raise BlobsUnavailable(f"The blob store has not answered for {limit:.0f} s.") from error
+    except (TimeoutError, RuntimeError) as error:
+        raise BlobsUnavailable(_silent(limit, error)) from error
+
+
+def _silent(seconds: float, error: TimeoutError | RuntimeError) -> str:
+    """RuntimeError: there is no thread to be had for the call."""
+    if isinstance(error, TimeoutError):
+        return f"The blob store has not answered for {seconds:.0f} s."
+    return str(error)
 
 
 @contextmanager

@@ -26,22 +26,30 @@ class DaemonThreads(Executor):
         self._started = 0
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
-        future: Future[_T] = Future()
-        self._calls.put((future, partial(fn, *args, **kwargs)))
+        """Raises RuntimeError where there is no thread to be had."""
         if not self._idle.acquire(blocking=False):
             self._start_another()
+        future: Future[_T] = Future()
+        self._calls.put((future, partial(fn, *args, **kwargs)))
         return future
 
     def _start_another(self) -> None:
         with self._lock:
             if self._started < self._most:
+                threading.Thread(target=self._run, name=f"{self._name}-{self._started + 1}", daemon=True).start()
                 self._started += 1
-                threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True).start()
 
     def _run(self) -> None:
         while True:
             _answer(*self._calls.get())
             self._idle.release()
+
+
+def in_daemon_thread(call: Callable[[], _T], name: str) -> "Future[_T]":
+    """In one of its own, which ends with the call. Raises RuntimeError where there is none to be had."""
+    future: Future[_T] = Future()
+    threading.Thread(target=_answer, args=(future, call), name=name, daemon=True).start()
+    return future
 
 
 def _answer(future: "Future[Any]", call: Callable[[], Any]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from api_service.errors import MalformedBody
 from api_service.schema_check import Checked, Key, SchemaCheck
-from shared.blobs import Blobs
+from shared.blobs import CALL_TIMEOUT, Blobs
 from shared.errors import BlobMissing, BlobsUnavailable, Fault
 from shared.uploads import MAX_REFERENCES
 
@@ -41,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 def answer_to(question: Question) -> Answer:
     try:
-        content = Blobs(question.blob_url).load(question.blob_key, question.size)
+        content = Blobs(question.blob_url).load(question.blob_key, question.size, CALL_TIMEOUT)
         checked = SchemaCheck().check(question.key, question.model_schema, content)
     except BlobMissing:
         return Answer(missing=True)

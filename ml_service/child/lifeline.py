@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 # Exit statuses.
 PARENT_GONE = 0  # nobody is left to read it
-COPY = 1  # as of any program that is left by an exception
+COPY = 1  # of one that came back, as of any program that is left by an exception
 DEVICE_LOST = 70  # the device failed in a way that only a new process gets over; sysexits.h: internal error
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -54,4 +54,15 @@ def end_copy(process: int, error: BaseException | None = None) -> None:
         logger.warning(
             "a forked copy of %d has left the model's code: it ends here, as by os._exit", process, exc_info=error
         )
-        os._exit(COPY)
+        os._exit(_status(error))
+
+
+def _status(error: BaseException | None) -> int:
+    """What whoever forked it is told."""
+    match error:
+        case SystemExit(code=None):
+            return 0
+        case SystemExit(code=int() as code):
+            return code
+        case _:
+            return COPY

@@ -13,6 +13,7 @@ from shared.uploads import Readable, blob_key
 
 logger = logging.getLogger(__name__)
 
+ONE_TRY = 1.0  # seconds that a store gets to answer, at least
 FIRST_DELAY, LONGEST_DELAY = 0.25, 5.0  # seconds between two tries, doubling
 
 
@@ -26,11 +27,11 @@ class UploadStore:
     sleep: Callable[[float], None] = time.sleep
     _blobs: Blobs | None = field(default=None, init=False)
 
-    def load(self, upload: UUID, most: int) -> bytes:
-        """The first `most` bytes. Raises BlobMissing, BlobsUnavailable."""
+    def load(self, upload: UUID, most: int, within: float) -> bytes:
+        """The first `most` bytes, within so many seconds. Raises BlobMissing, BlobsUnavailable."""
         if self._blobs is None:  # most models never read one
             self._blobs = Blobs(self.url)
-        return self._blobs.load(blob_key(upload), most)
+        return self._blobs.load(blob_key(upload), most, within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class JobUploads:
         delay = FIRST_DELAY
         while True:
             try:
-                return self.store.load(upload, sent.size + 1)
+                return self.store.load(upload, sent.size + 1, max(ONE_TRY, self.until - self.store.clock()))
             except BlobMissing as error:
                 raise InvalidInput(f"upload {upload}: not there any more") from error
             except BlobsUnavailable as error:

@@ -99,14 +99,16 @@ class Settler:
             except DatabaseUnavailable as error:
                 log.warning("not settled yet", jobs=len(settlements), error=str(error))
                 if isinstance(error, DatabaseSlow) and len(settlements) > 1:
-                    return await self._persist_halves(settlements)
+                    return await self._persist_halves(settlements, telling)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST)
 
-    async def _persist_halves(self, settlements: Sequence[Settlement]) -> Mapping[UUID, JobState]:
+    async def _persist_halves(
+        self, settlements: Sequence[Settlement], telling: Collection[Attempt]
+    ) -> Mapping[UUID, JobState]:
         """What took too long takes as long the next time: sent whole, it would be for ever."""
         half = len(settlements) // 2
-        return {**await self.persist(settlements[:half]), **await self.persist(settlements[half:])}
+        return {**await self.persist(settlements[:half], telling), **await self.persist(settlements[half:], telling)}
 
     async def _persist_refused(
         self, settlements: Sequence[Settlement], error: DatabaseRefused

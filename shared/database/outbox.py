@@ -85,13 +85,13 @@ def _forget_queue() -> Statement:
         .limit(bindparam("limit", type_=Integer))
         .cte("found")
     )
-    rows = locked(waits, jobs.c.id.in_(select(found.c.id)))
+    mine = locked(waits, jobs.c.id.in_(select(found.c.id)))
     forgotten = (
-        update(jobs).where(jobs.c.id == rows.c.id).values(forget_publication()).returning(jobs.c.id).cte("forgotten")
+        update(jobs).where(jobs.c.id == mine.c.id).values(forget_publication()).returning(jobs.c.id).cte("forgotten")
     )
     last = select(found.c.id).order_by(found.c.id.desc()).limit(1).scalar_subquery()
-    count = select(func.count(forgotten.c.id)).scalar_subquery()
-    return Statement("forget_queue", select(last.label("last"), count.label("count")))
+    seen, count = (select(func.count(rows.c.id)).scalar_subquery() for rows in (found, forgotten))
+    return Statement("forget_queue", select(last.label("last"), seen.label("seen"), count.label("count")))
 
 
 # Published again twice by rule 11, the last time a while ago, and still not claimed.
@@ -144,11 +144,12 @@ async def forget_queue(db: Database, queue: str) -> int:
     """The queue's subscription was made anew: whatever was published before is gone (rule 11).
 
     In portions, each committed: however much waits, no statement runs into its time-out, and what is done stays done.
+    What is submitted meanwhile is published to the new one.
     """
-    count, last = 0, UUID(int=0)
-    while last is not None:
+    count, last, seen = 0, UUID(int=0), FORGOTTEN_AT_ONCE
+    while seen == FORGOTTEN_AT_ONCE:
         (row,) = await db.fetch(_FORGET_QUEUE, queue=queue, after=last, limit=FORGOTTEN_AT_ONCE)
-        count, last = count + row["count"], row["last"]
+        count, last, seen = count + row["count"], row["last"], row["seen"]
     return count
 
 

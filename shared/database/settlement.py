@@ -16,8 +16,8 @@ from shared.database.tables import jobs
 from shared.job import JsonText
 from shared.states import ErrorCode, JobState
 
-# Of results in one statement. 200 MB take longer than a statement may.
-MOST_AT_ONCE = 8 * 1024 * 1024  # bytes, or rather characters
+# Of results in one statement. 200 MB take longer than a statement may, on their way or there.
+MOST_AT_ONCE = 2 * 1024 * 1024  # characters: 8 MiB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def settle(db: Database, settlements: Sequence[Settlement]) -> dict[UUID, 
 
 
 def in_parts(settlements: Sequence[Settlement]) -> Iterator[Sequence[Settlement]]:
-    """As many as one statement takes: so many, and so many bytes of results, or one."""
+    """As many as one statement takes: so many, and so much of results, or one."""
     part: list[Settlement] = []
     size = 0
     for settlement in settlements:

@@ -241,7 +241,7 @@ async def test_a_deep_queue_is_cleared_in_portions(db: Database, stage: Stage, m
     unsteady = UnsteadyDatabase(db)
     assert await forget_queue(unsteady, "echo") == 5
     assert {row["publish_no"] for row in await stage.rows()} == {2}
-    assert unsteady.asked["forget_queue"] == 4
+    assert unsteady.asked["forget_queue"] == 3
 
 
 async def test_a_portion_of_a_queue_that_was_claimed_meanwhile_is_not_its_end(

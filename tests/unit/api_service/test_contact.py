@@ -124,3 +124,12 @@ def test_what_was_missed_is_mended_after_one_whole_lease(contact: Contact, clock
     assert not contact.mended
     ticks(contact, clock, LEASE)
     assert contact.mended
+
+
+def test_a_database_that_says_in_the_end_that_it_was_too_slow_was_there(contact: Contact, clock: Clock) -> None:
+    """With a lease of less than twenty seconds it takes longer for that than a gap is."""
+    ticks(contact, clock, LEASE)
+    clock.now += LEASE
+    contact.held_up()
+    made(contact, clock)
+    assert contact.long_enough

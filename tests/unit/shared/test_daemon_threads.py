@@ -41,3 +41,17 @@ def test_there_are_so_many_and_no_more() -> None:
     over.set()
     assert waiting.result(5)
     assert all(one.result(5) is None for one in hanging)
+
+
+def test_a_thread_that_could_not_be_had_is_tried_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine may have no more of them for a while."""
+    threads = DaemonThreads(1, "test")
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            threads.submit(divmod, 7, 2)
+    assert threads.submit(divmod, 7, 2).result(5) == (3, 1)

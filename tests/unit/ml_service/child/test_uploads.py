@@ -1,6 +1,7 @@
 """Reading uploads: patiently, no more than allowed, and only those of the job; then in a real child process."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from ml_service.child import batch as batch_module
+from ml_service.child import uploads as uploads_module
 from ml_service.child.batch import BatchRunner
 from ml_service.child.messages import BatchItem, Failed, Outcome, Outcomes, RunBatch, Succeeded, ToParent
 from ml_service.child.torch_runtime import TorchRuntime
@@ -52,7 +55,7 @@ class Flaky(UploadStore):
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
 
-    def load(self, upload: UUID, most: int) -> bytes:
+    def load(self, upload: UUID, most: int, within: float) -> bytes:
         self.failures -= 1
         if self.failures >= 0:
             raise BlobsUnavailable("OSError: the network is down")
@@ -74,6 +77,23 @@ def test_a_store_that_stays_away_makes_the_job_try_again() -> None:
     with pytest.raises(RetryableError):  # the time is over: the next file is asked for once
         reading(store, upload, until=store.now).read(upload.id)
     assert store.failures == tried - 1
+
+
+async def test_a_store_that_hangs_makes_the_job_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would wait until its time limit, which is final."""
+    upload, let_go = await stored(tmp_path, b"content"), threading.Event()
+
+    def hang(*_: object) -> bytes:
+        let_go.wait()
+        return b""
+
+    monkeypatch.setattr(LocalFileSystem, "open", hang)
+    monkeypatch.setattr(uploads_module, "ONE_TRY", 0.01)
+    try:
+        with pytest.raises(RetryableError, match="does not answer"):
+            reading(UploadStore(str(tmp_path / "blobs"), 10), upload).read(upload.id)
+    finally:
+        let_go.set()
 
 
 async def test_an_upload_that_is_not_the_jobs_or_too_large_or_gone_is_an_invalid_input(tmp_path: Path) -> None:
