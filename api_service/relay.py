@@ -27,8 +27,8 @@ PER_CALL = 100  # messages a publish call: 96,000 a second that way, a few thous
 REMEMBERED = 10_000  # jobs that wait in memory; beyond that the sweep finds them in the table
 CONCURRENT = 4  # calls under way
 # A call costs this process as much as five submissions, whatever it carries. So after a call of several messages the next
-# one waits until it has as many: 1 ms a message, 10 ms at most. A job that comes alone is published at once.
-GATHER_EACH, GATHER_AT_MOST = 0.001, 0.01  # seconds
+# one waits until it has as many: 1 ms a message, 20 ms at most. A job that comes alone is published at once.
+GATHER_EACH, GATHER_AT_MOST = 0.001, 0.02  # seconds
 # Stamps are in no hurry: what has been claimed by then needs none.
 STAMP_GATHER = 0.05  # seconds, a small part of the rows' lease
 SWEEP_EVERY = 1.0  # seconds; a partial index makes an empty sweep cheap
