@@ -46,16 +46,13 @@ class Contact:
     def made(self, there: float) -> None:
         """there: seconds, what the database's clock says."""
         now = self._clock()
-        passed, passed_there = now - self._latest, there - self._latest_there
+        passed = now - self._latest
         if self._since is not None:
             if passed > self._lease / 2:
                 self.lost()
-            elif (
-                abs(passed_there - passed) > self._lease / 2
-            ):  # set anew, or both were suspended, which ours does not count
-                log.warning(
-                    "the database's clock has jumped: leases get time to be renewed", seconds=passed_there - passed
-                )
+            # Set anew, or both machines were suspended, which our clock does not count.
+            elif abs(jump := there - self._latest_there - passed) > self._lease / 2:
+                log.warning("the database's clock has jumped: leases get time to be renewed", seconds=jump)
                 self.lost()
         if self._since is None:
             self._since = now
