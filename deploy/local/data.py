@@ -65,10 +65,13 @@ class DataFolder:
         return self.path / "launcher.lock"
 
     def _make(self) -> None:
-        """A folder that is not ours is refused: `clear` would remove what is somebody else's."""
+        """A folder that is not ours is refused: `clear` would remove what is somebody else's.
+
+        Blobs alone are ours: services that are started one by one keep them here, too.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            ours = self._lock.exists() or not any(self.path.iterdir())
+            ours = self._lock.exists() or {*self.path.iterdir()} <= {self.blobs}
         except OSError as error:
             raise CannotStart(f"The data folder {self.path} cannot be used: {error.strerror}.") from error
         if not ours:

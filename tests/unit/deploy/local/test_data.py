@@ -30,6 +30,12 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_in_which_a_service_by_itself_has_kept_blobs_is_ours(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    with DataFolder(tmp_path).locked():
+        pass
+
+
 def test_a_folder_that_cannot_be_made_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     folder = DataFolder(tmp_path / "file" / "data")
