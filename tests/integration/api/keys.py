@@ -19,8 +19,11 @@ SUBMISSION = {"model": "reverse", "input": {"text": "abc"}}
 def asking(**settings: Any) -> ApiSettings:
     return ApiSettings(
         **{
-            **{"api_port": 0, "shutdown_grace": 2, "catalogue_refresh": 0.05},
-            **{"allow_unauthenticated": False, "blob_url": "memory://keys"},
+            "api_port": 0,
+            "shutdown_grace": 2,
+            "catalogue_refresh": 0.05,
+            "allow_unauthenticated": False,
+            "blob_url": "memory://keys",
             **settings,
         }
     )
